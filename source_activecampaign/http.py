@@ -1,0 +1,269 @@
+"""How requests are sent and what their answers mean.
+
+Facts behind this module: https://developers.activecampaign.com/reference/rate-limits (5 requests per second
+and account, `Retry-After` in seconds on a 429), https://developers.activecampaign.com/reference/errors (403
+is both "bad key" and "not allowed"). That bodies can be empty or cut off with status 200, and that a 403 can
+be a passing one, was measured by others.
+"""
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Mapping, MutableMapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import InitVar, dataclass, field
+from typing import Any, TypeVar
+
+import orjson
+import requests
+from airbyte_cdk.models import FailureType
+from airbyte_cdk.sources.declarative.requesters.error_handlers import DefaultErrorHandler
+from airbyte_cdk.sources.declarative.requesters.http_requester import HttpRequester
+from airbyte_cdk.sources.declarative.requesters.request_options import InterpolatedRequestOptionsProvider
+from airbyte_cdk.sources.streams.call_rate import APIBudget, LimiterSession
+from airbyte_cdk.sources.streams.http.error_handlers.response_models import ErrorResolution, ResponseAction
+from airbyte_cdk.sources.types import StreamSlice, StreamState
+
+from source_activecampaign.progress import Progress
+
+LOGGER = logging.getLogger("airbyte")
+_T = TypeVar("_T")
+
+_BODY = "_activecampaign_body"
+_ATTEMPTS = "_activecampaign_attempts"
+
+
+def body_of(response: requests.Response) -> Any:
+    """The parsed JSON body of a response; parsed once, however many components ask.
+
+    Raises ValueError, with a sentence that says what was there instead, for anything that is not JSON.
+    """
+    try:
+        return getattr(response, _BODY)
+    except AttributeError:
+        pass
+    content = response.content
+    if not content.strip():
+        raise ValueError("an empty body")
+    try:
+        body = orjson.loads(content)
+    except orjson.JSONDecodeError:
+        kind = "an HTML page" if content.lstrip()[:1] == b"<" else "a body that is not complete JSON"
+        raise ValueError(kind) from None
+    setattr(response, _BODY, body)
+    return body
+
+
+class Account(APIBudget):
+    """One account as one process sees it: the budget for its requests, and what is read from it only once.
+
+    It is an APIBudget because that is what the CDK hands to every requester and custom component of a source.
+    The budget is spent evenly: a server that counts in a sliding window answers 429 to a burst, so requests leave one
+    by one, `1 / rate` seconds apart; a 429 stops all of them until its Retry-After has passed.
+    """
+
+    # What the network may shift two requests against each other, as a share of their distance.
+    _SLACK = 1.03
+
+    def __init__(
+        self,
+        requests_per_second: float,
+        clock: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        super().__init__(policies=[])
+        if requests_per_second <= 0:
+            raise ValueError("requests_per_second must be greater than 0")
+        self._interval = self._SLACK / requests_per_second
+        self._clock, self._sleep = clock, sleep
+        self._lock = threading.Lock()
+        self._next = clock()
+        self._resume = self._next
+        self._once: dict[str, Future[Any]] = {}
+        self.progress = Progress()
+        # Threads that wait for an answer or for their turn; a thread that never starts costs nothing.
+        self.executor = ThreadPoolExecutor(max_workers=24, thread_name_prefix="request")
+
+    def once(self, key: str, read: Callable[[], _T]) -> _T:
+        """The result of `read` for this key, read by the first who asks while the others wait for it.
+
+        What `read` raises is raised to all of them.
+        """
+        with self._lock:
+            future = self._once.get(key)
+            mine = future is None
+            if future is None:
+                future = self._once[key] = Future()
+        if mine:
+            try:
+                future.set_result(read())
+            except BaseException as error:
+                future.set_exception(error)
+        result: _T = future.result()
+        return result
+
+    def acquire_call(self, request: Any, block: bool = True, timeout: float | None = None) -> None:
+        """Wait until the next request may leave."""
+        with self._lock:
+            departure = max(self._clock(), self._next, self._resume)
+            self._next = departure + self._interval
+        while (wait := max(departure, self._resume) - self._clock()) > 0:
+            self._sleep(wait)
+
+    def update_from_response(self, request: Any, response: Any) -> None:
+        """Let every thread wait when one was told to."""
+        if response.status_code != requests.codes.too_many_requests:
+            return
+        seconds = retry_after(response)
+        LOGGER.info(
+            "ActiveCampaign asked for a pause of %g s (HTTP 429): the account's limit is shared by everything "
+            "that uses it.",
+            seconds,
+        )
+        with self._lock:
+            self._resume = max(self._resume, self._clock() + seconds)
+            self._next = max(self._next, self._resume)
+
+
+def retry_after(response: requests.Response, default: float = 1.0) -> float:
+    """Seconds to wait after a 429; `default` where the header is absent or not a number."""
+    try:
+        return max(0.0, float(response.headers.get("Retry-After", default)))
+    except ValueError:
+        return default
+
+
+class ApiSession(LimiterSession):
+    """A session that never follows a redirect and keeps no cookies.
+
+    Following one would send the Api-Token header to another host: requests only strips `Authorization`.
+    """
+
+    def __init__(self, stream: str, account: Account) -> None:
+        super().__init__(api_budget=account)
+        self._stream, self._progress = stream, account.progress
+
+    def send(self, request: requests.PreparedRequest, **kwargs: Any) -> requests.Response:
+        self._progress.add(self._stream, requests=1)
+        setattr(request, _ATTEMPTS, attempts(request) + 1)
+        kwargs["allow_redirects"] = False
+        try:
+            response = super().send(request, **kwargs)
+        except requests.RequestException as error:
+            error.request = request
+            raise
+        self.cookies.clear()
+        response.headers.pop("Set-Cookie", None)
+        return response
+
+
+def attempts(request: requests.PreparedRequest | None) -> int:
+    """How often a request was sent. Kept on the request, since components are shared between threads."""
+    return getattr(request, _ATTEMPTS, 0)
+
+
+@dataclass
+class ApiRequester(HttpRequester):
+    """The CDK's requester with our session, and without the parameters that came out empty."""
+
+    api_budget: Account = None  # type: ignore[assignment]  # passed by the CDK's factory, always
+    request_headers: dict = field(default_factory=dict)  # type: ignore[type-arg]
+    request_parameters: dict = field(default_factory=dict)  # type: ignore[type-arg]
+
+    def __post_init__(self, parameters: Mapping[str, Any]) -> None:
+        self.request_options_provider = InterpolatedRequestOptionsProvider(
+            config=self.config,
+            parameters=parameters,
+            request_headers=self.request_headers,
+            request_parameters=self.request_parameters,
+        )
+        super().__post_init__(parameters)
+        self._http_client._session = ApiSession(self.name, self.api_budget)
+
+    def get_request_params(
+        self,
+        *,
+        stream_state: StreamState | None = None,
+        stream_slice: StreamSlice | None = None,
+        next_page_token: Mapping[str, Any] | None = None,
+    ) -> MutableMapping[str, Any]:
+        params = super().get_request_params(
+            stream_state=stream_state, stream_slice=stream_slice, next_page_token=next_page_token
+        )
+        return {key: value for key, value in params.items() if value != ""}
+
+
+@dataclass
+class ApiErrorHandler(DefaultErrorHandler):
+    """Turns an answer into what to do next; the sentences for people are the manifest's response filters.
+
+    A request is tried `max_attempts` times, one that is forbidden (403) `forbidden_attempts` times, and one
+    that is throttled (429) until the CDK's `max_retries`. After that the stream fails with a sentence.
+    """
+
+    parameters: InitVar[Mapping[str, Any]]
+    max_attempts: int | str = 6
+    forbidden_attempts: int | str = 3
+
+    def __post_init__(self, parameters: Mapping[str, Any]) -> None:
+        super().__post_init__(parameters)
+        self._limits = {
+            name: int(_evaluate(getattr(self, name), self.config)) for name in ("max_attempts", "forbidden_attempts")
+        }
+
+    def interpret_response(self, response_or_exception: requests.Response | Exception | None) -> ErrorResolution:
+        resolution = self._read_body(response_or_exception) or super().interpret_response(response_or_exception)
+        sent = attempts(getattr(response_or_exception, "request", None))
+        status = getattr(response_or_exception, "status_code", None)
+        if (
+            status == requests.codes.forbidden
+            and resolution.response_action is ResponseAction.FAIL
+            and sent < self._limits["forbidden_attempts"]
+        ):
+            return ErrorResolution(ResponseAction.RETRY, FailureType.config_error, resolution.error_message)
+        if resolution.response_action is ResponseAction.RETRY and sent >= self._limits["max_attempts"]:
+            return ErrorResolution(
+                ResponseAction.FAIL,
+                FailureType.transient_error,
+                f"{_what_happened(response_or_exception, resolution)} It was tried {sent} times.",
+            )
+        return resolution
+
+    @staticmethod
+    def _read_body(answer: requests.Response | Exception | None) -> ErrorResolution | None:
+        if not isinstance(answer, requests.Response) or not 200 <= answer.status_code < 300:
+            return None
+        try:
+            body_of(answer)
+        except ValueError as error:
+            return ErrorResolution(
+                ResponseAction.RETRY,
+                FailureType.transient_error,
+                f"{_endpoint(answer.request)} answered with {error} (HTTP {answer.status_code}). If this "
+                "persists, check that the API URL is the one shown in Settings > Developer.",
+            )
+        return None
+
+
+def _evaluate(value: int | str, config: Mapping[str, Any]) -> Any:
+    from airbyte_cdk.sources.declarative.interpolation import InterpolatedString  # noqa: PLC0415
+
+    return InterpolatedString.create(str(value), parameters={}).eval(config)
+
+
+def _endpoint(request: requests.PreparedRequest | None) -> str:
+    url = getattr(request, "url", None) or "the API"
+    return str(url).split("?", 1)[0]
+
+
+def _what_happened(answer: requests.Response | Exception | None, resolution: ErrorResolution) -> str:
+    endpoint = _endpoint(getattr(answer, "request", None))
+    if isinstance(answer, requests.Response):
+        return resolution.error_message or f"{endpoint} answered with HTTP {answer.status_code}."
+    if isinstance(answer, requests.exceptions.SSLError):
+        return f"The TLS certificate of {endpoint} could not be verified. Check the API URL."
+    if isinstance(answer, requests.exceptions.Timeout):
+        return f"{endpoint} did not answer in time."
+    if isinstance(answer, requests.exceptions.ConnectionError) and "resol" in str(answer):
+        return f"The host of {endpoint} is unknown. Check the API URL and the account name in it."
+    return f"The connection to {endpoint} failed ({type(answer).__name__}). Check the API URL."

@@ -1,0 +1,250 @@
+"""Reading a listing: pages requested ahead, yielded in order, and proven to leave no row out.
+
+The API pages by offset (https://developers.activecampaign.com/reference/pagination), and a row that is deleted
+while a listing is read moves all later rows one place forward: plain offset paging misses one of them. So each
+page starts with the last row of the page before. Where it does not, the listing shifted, and the reader steps
+back until the pages meet again. Insertions and updates only repeat rows, which are left out here.
+"""
+
+import logging
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Executor, Future
+from dataclasses import InitVar, dataclass
+from itertools import islice
+from typing import Any, NamedTuple
+
+from airbyte_cdk.models import FailureType
+from airbyte_cdk.sources.declarative.extractors.record_selector import RecordSelector
+from airbyte_cdk.sources.declarative.requesters.paginators import DefaultPaginator
+from airbyte_cdk.sources.declarative.retrievers.retriever import Retriever
+from airbyte_cdk.sources.streams.core import StreamData
+from airbyte_cdk.sources.types import Config, StreamSlice
+from airbyte_cdk.utils.traced_exception import AirbyteTracedException
+
+from source_activecampaign.http import Account, ApiRequester, body_of
+from source_activecampaign.progress import estimate
+
+LOGGER = logging.getLogger("airbyte")
+
+Row = dict[str, Any]
+Identity = tuple[Any, ...]
+
+# At 5 requests per second and 2 s of latency ten requests are under way; a few more wait for their turn.
+LOOK_AHEAD = 16
+# How many rows are remembered to recognise where pages overlap.
+REMEMBERED = 1000
+# How many pages to step back before a listing is taken to have no stable order.
+STEPS_BACK = 10
+
+
+class Page(NamedTuple):
+    """The rows of one answer, the answer's body, and what it claims to be the number of all rows."""
+
+    rows: Sequence[Row]
+    body: Any
+    total: int | None
+
+
+def total_of(body: Any) -> int | None:
+    """`meta.total`, which is a string, an integer or absent, depending on the endpoint; a hint at best.
+
+    >>> total_of({"meta": {"total": "250"}}), total_of({})
+    (250, None)
+    """
+    meta = body.get("meta") if isinstance(body, Mapping) else None
+    total = meta.get("total") if isinstance(meta, Mapping) else None
+    try:
+        return int(total) if total is not None else None
+    except (TypeError, ValueError):
+        return None
+
+
+class Listing:
+    """One pass over a listing; `fetch` answers the page at an offset.
+
+    `pages()` yields each page with only the rows that no page before it had.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        fetch: Callable[[int], Page],
+        identity: Callable[[Row], Identity],
+        page_size: int,
+        executor: Executor,
+    ) -> None:
+        self._name = name
+        self._fetch = fetch
+        self._identity = identity
+        self._asked = page_size
+        # What the server gives at most, which may be less than it is asked for.
+        self._capacity = 0
+        self._executor = executor
+        self._ahead: deque[tuple[int, Future[Page]]] = deque()
+        # The newest of the rows yielded so far, in order; the next page is expected to overlap with them.
+        self._recent: dict[Identity, None] = {}
+        self._previous: list[Identity] = []
+
+    def pages(self) -> Iterator[Page]:
+        """All pages in order. Raises AirbyteTracedException where the listing cannot be read completely."""
+        try:
+            page, offset, window = self._fetch(0), 0, 1
+            fresh = self._fresh(page)
+            yield fresh
+            while self._goes_on(page, offset, fresh):
+                if len(page.rows) < self._capacity:
+                    # What was requested ahead starts too late to meet a page that is short but not the last.
+                    self._cancel()
+                window = min(2 * window, LOOK_AHEAD)
+                self._look_ahead(page, offset, window)
+                offset, future = self._ahead.popleft()
+                page = future.result()
+                for fresh in self._joined(page, offset):
+                    yield fresh
+        finally:
+            self._cancel()
+
+    def _cancel(self) -> None:
+        for _, future in self._ahead:
+            future.cancel()
+        self._ahead.clear()
+
+    def _goes_on(self, page: Page, offset: int, fresh: Page) -> bool:
+        received = len(page.rows)
+        if received > self._asked:
+            # More rows than were asked for: this endpoint does not page, and has sent everything.
+            return False
+        if received == self._asked:
+            return True
+        # A short page is the last one, unless the total claims more; which it may do wrongly.
+        claims_more = page.total is not None and offset + received < page.total
+        return claims_more and received > 0 and (bool(fresh.rows) or received == self._capacity)
+
+    def _look_ahead(self, page: Page, offset: int, window: int) -> None:
+        """Request the pages that follow, as far as the listing claims to reach, but one at least."""
+        step = max(1, self._capacity - 1)
+        start = self._ahead[-1][0] + step if self._ahead else offset + max(1, len(page.rows) - 1)
+        while len(self._ahead) < window:
+            if self._ahead and page.total is not None and start + 1 >= page.total:
+                return
+            self._ahead.append((start, self._executor.submit(self._fetch, start)))
+            start += step
+
+    def _joined(self, page: Page, offset: int) -> Iterator[Page]:
+        """The new rows of a page, after those that shifted to before it."""
+        position, steps = offset, 0
+        while not self._meets(page):
+            position = max(0, position - (self._asked - 1))
+            gap = self._fetch(position)
+            while self._meets(gap) or position == 0:
+                fresh = self._fresh(gap)
+                yield fresh
+                if self._meets(page) or not self._goes_on(gap, position, fresh):
+                    yield self._fresh(page)
+                    return
+                # Something is being deleted right now, so half a page is to overlap, not only a row.
+                position += max(1, len(gap.rows) // 2)
+                gap = self._fetch(position)
+                steps += 1
+                if steps > STEPS_BACK:
+                    raise self._unstable(offset)
+            steps += 1
+            if steps > STEPS_BACK:
+                raise self._unstable(offset)
+        if len(page.rows) > 1 and [self._identity(row) for row in page.rows] == self._previous:
+            raise self._offset_ignored(offset)
+        yield self._fresh(page)
+
+    def _meets(self, page: Page) -> bool:
+        return any(self._identity(row) in self._recent for row in page.rows)
+
+    def _fresh(self, page: Page) -> Page:
+        self._capacity = max(self._capacity, len(page.rows))
+        self._previous = [self._identity(row) for row in page.rows]
+        rows = [row for row, seen in zip(page.rows, self._previous, strict=True) if seen not in self._recent]
+        self._recent.update(dict.fromkeys(map(self._identity, rows)))
+        for identity in list(islice(self._recent, max(0, len(self._recent) - REMEMBERED))):
+            del self._recent[identity]
+        return page._replace(rows=rows)
+
+    def _unstable(self, offset: int) -> AirbyteTracedException:
+        return AirbyteTracedException(
+            message=f"The listing of {self._name} changes its order while it is read, so that rows could be missed. "
+            "The stream was stopped rather than left incomplete; please run the sync again.",
+            internal_message=f"pages of {self._name} do not meet at offset {offset}",
+            failure_type=FailureType.transient_error,
+        )
+
+    def _offset_ignored(self, offset: int) -> AirbyteTracedException:
+        return AirbyteTracedException(
+            message=f"The API sent the same page of {self._name} twice: it seems to ignore the offset, so the rest "
+            "of the rows cannot be reached. Please report this to the maintainers of the connector.",
+            internal_message=f"offset {offset} ignored by the listing of {self._name}",
+            failure_type=FailureType.system_error,
+        )
+
+
+@dataclass
+class PageRetriever(Retriever):
+    """Reads every row of a stream slice through the manifest's offset paginator."""
+
+    config: Config
+    parameters: InitVar[Mapping[str, Any]]
+    name: str
+    requester: ApiRequester
+    record_selector: RecordSelector
+    api_budget: Account
+    primary_key: Any = "id"
+    paginator: DefaultPaginator | None = None
+
+    def __post_init__(self, parameters: Mapping[str, Any]) -> None:
+        self._page_size = (self.paginator.get_page_size() if self.paginator else None) or 0
+        key = self.primary_key or "id"
+        self._key = (key,) if isinstance(key, str) else tuple(key)
+
+    def read_records(
+        self, records_schema: Mapping[str, Any], stream_slice: StreamSlice | None = None
+    ) -> Iterable[StreamData]:
+        stream_slice = stream_slice or StreamSlice(partition={}, cursor_slice={})
+        progress, first = self.api_budget.progress, True
+        for page in self.pages(stream_slice):
+            if first and page.total is not None:
+                progress.add(self.name, expected=page.total)
+                if not stream_slice.partition:
+                    yield estimate(self.name, page.total)
+            first, count = False, 0
+            for record in self.record_selector.filter_and_transform(
+                all_data=page.rows, stream_state={}, records_schema=records_schema, stream_slice=stream_slice
+            ):
+                yield record
+                count += 1
+            progress.add(self.name, rows=count)
+
+    def pages(self, stream_slice: StreamSlice) -> Iterator[Page]:
+        """All pages of a slice, in order, each with only its new rows."""
+
+        def fetch(offset: int) -> Page:
+            return self._fetch(stream_slice, offset)
+
+        if not self._page_size:
+            yield fetch(0)
+            return
+        yield from Listing(self.name, fetch, self._identity, self._page_size, self.api_budget.executor).pages()
+
+    def _identity(self, row: Row) -> Identity:
+        return tuple(str(row.get(field)) for field in self._key)
+
+    def _fetch(self, stream_slice: StreamSlice, offset: int) -> Page:
+        token = {"next_page_token": offset} if offset else None
+        response = self.requester.send_request(
+            stream_slice=stream_slice,
+            next_page_token=token,
+            request_params=self.paginator.get_request_params(next_page_token=token) if self.paginator else None,
+        )
+        if response is None:
+            return Page([], {}, None)
+        body = body_of(response)
+        return Page(
+            [dict(row) for row in self.record_selector.extractor.extract_records(response)], body, total_of(body)
+        )

@@ -1,0 +1,110 @@
+"""What a sync says about itself while it runs: rows so far, rows expected, requests per second, and waits."""
+
+import logging
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from airbyte_cdk.models import (
+    AirbyteEstimateTraceMessage,
+    AirbyteMessage,
+    AirbyteTraceMessage,
+    EstimateType,
+    TraceType,
+    Type,
+)
+
+LOGGER = logging.getLogger("airbyte")
+
+SECONDS_BETWEEN_LINES = 15.0
+
+
+@dataclass
+class StreamProgress:
+    """The figures of one stream. `expected` is what the API claims, before anything is left out as unchanged."""
+
+    rows: int = 0
+    expected: int | None = None
+    requests: int = 0
+    began: float = field(default_factory=time.monotonic)
+    seen: float = field(default_factory=time.monotonic)
+
+
+class Progress:
+    """The figures of all streams of a run; safe to share between threads."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._streams: dict[str, StreamProgress] = {}
+
+    def add(self, stream: str, rows: int = 0, requests: int = 0, expected: int | None = None) -> None:
+        """Count rows that were emitted and requests that were sent for a stream."""
+        with self._lock:
+            one = self._streams.setdefault(stream, StreamProgress())
+            one.rows += rows
+            one.requests += requests
+            one.seen = time.monotonic()
+            if expected is not None:
+                one.expected = (one.expected or 0) + expected
+
+    def requests(self) -> int:
+        """All requests sent so far."""
+        with self._lock:
+            return sum(one.requests for one in self._streams.values())
+
+    def lines(self) -> list[str]:
+        """One line per stream: what was read, in how many requests, in how many seconds."""
+        with self._lock:
+            return [
+                f"Stream {name}: {one.rows} records in {one.requests} requests, {one.seen - one.began:.1f} s"
+                for name, one in self._streams.items()
+            ]
+
+    def summary(self) -> str:
+        """The streams that are being read, with the rows that they have and those that they expect."""
+        with self._lock:
+            return ", ".join(
+                f"{name} {one.rows:,}" + (f" of about {one.expected:,}" if one.expected else "")
+                for name, one in self._streams.items()
+                if one.seen > time.monotonic() - 2 * SECONDS_BETWEEN_LINES
+            )
+
+    @contextmanager
+    def reported(self, seconds: float = SECONDS_BETWEEN_LINES) -> Iterator[None]:
+        """Log the progress every few seconds, and the figures of every stream in the end."""
+        done = threading.Event()
+
+        def report() -> None:
+            before = self.requests()
+            while not done.wait(seconds):
+                now = self.requests()
+                LOGGER.info(
+                    "Reading: %s. %.1f requests per second.",
+                    self.summary() or "waiting",
+                    (now - before) / seconds,
+                )
+                before = now
+
+        reporter = threading.Thread(target=report, name="progress", daemon=True)
+        reporter.start()
+        try:
+            yield
+        finally:
+            done.set()
+            reporter.join()
+            for line in self.lines():
+                LOGGER.info(line)
+
+
+def estimate(stream: str, rows: int) -> AirbyteMessage:
+    """The protocol's message about how many rows a stream is going to have."""
+    return AirbyteMessage(
+        type=Type.TRACE,
+        trace=AirbyteTraceMessage(
+            type=TraceType.ESTIMATE,
+            emitted_at=time.time() * 1000,
+            estimate=AirbyteEstimateTraceMessage(name=stream, type=EstimateType.STREAM, row_estimate=rows),
+        ),
+    )

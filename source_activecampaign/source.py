@@ -1,0 +1,159 @@
+"""The connector: the manifest, plus the little that a manifest cannot say about a whole source."""
+
+import logging
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from datetime import datetime, timezone
+from itertools import islice
+from typing import Any
+
+import yaml
+from airbyte_cdk.models import (
+    AirbyteCatalog,
+    AirbyteConnectionStatus,
+    AirbyteMessage,
+    AirbyteStateMessage,
+    ConfiguredAirbyteCatalog,
+    FailureType,
+    Status,
+)
+from airbyte_cdk.sources.declarative.concurrent_declarative_source import ConcurrentDeclarativeSource
+from airbyte_cdk.sources.declarative.incremental import ConcurrentPerPartitionCursor
+from airbyte_cdk.sources.streams.concurrent.abstract_stream import AbstractStream
+from airbyte_cdk.sources.streams.concurrent.cursor import ConcurrentCursor
+from airbyte_cdk.sources.types import Record
+from airbyte_cdk.utils.traced_exception import AirbyteTracedException
+
+from source_activecampaign import deals
+from source_activecampaign.config import normalize, validate
+from source_activecampaign.http import Account
+from source_activecampaign.schemas import resource
+
+try:
+    from yaml import CSafeLoader as YamlLoader
+except ImportError:
+    from yaml import SafeLoader as YamlLoader  # type: ignore[assignment]
+
+LOGGER = logging.getLogger("airbyte")
+
+
+def load_manifest() -> dict[str, Any]:
+    """The manifest as it lies in the package or, in a checkout, beside it."""
+    manifest: dict[str, Any] = yaml.load(resource("manifest.yaml").read_bytes(), Loader=YamlLoader)
+    return manifest
+
+
+class SourceActiveCampaign(ConcurrentDeclarativeSource):
+    """The ActiveCampaign source; `config`, `catalog` and `state` are those of the command that it is made for."""
+
+    def __init__(
+        self,
+        config: Mapping[str, Any] | None = None,
+        catalog: ConfiguredAirbyteCatalog | None = None,
+        state: list[AirbyteStateMessage] | None = None,
+        config_path: str | None = None,
+    ) -> None:
+        super().__init__(
+            catalog=catalog,
+            config=config,
+            state=state,
+            config_path=config_path,
+            source_config=load_manifest(),
+        )
+        self._began = datetime.now(timezone.utc)
+        if not config:
+            return
+        self._config = normalize(self._config, self._defaults())
+        if catalog and (access := deals.access_in_catalog(catalog)):
+            self._config["deals_access"] = access
+        # The CDK hands its API budget to every requester and custom component, so this one reaches them all.
+        self._account = Account(float(self._config["requests_per_second"]))
+        self._constructor._api_budget = self._account
+
+    def check(self, logger: logging.Logger, config: Mapping[str, Any]) -> AirbyteConnectionStatus:
+        """Read the first record of the manifest's check streams; the CDK's own check wraps its sentence in two more."""
+        check = self._source_config["check"]
+        try:
+            with self._configured(checking=True, max_attempts=2):
+                for stream in self._streams_by_name(check["stream_names"]) or []:
+                    available = stream.check_availability()
+                    if not available.is_available:
+                        return AirbyteConnectionStatus(status=Status.FAILED, message=available.reason)
+        except AirbyteTracedException as error:
+            if error.failure_type is not FailureType.config_error:
+                raise
+            return AirbyteConnectionStatus(status=Status.FAILED, message=error.message)
+        return AirbyteConnectionStatus(status=Status.SUCCEEDED)
+
+    def discover(self, logger: logging.Logger, config: Mapping[str, Any]) -> AirbyteCatalog:
+        """The streams of the account; what the key may see of deals decides what their stream looks like."""
+        if self._config["deals_access"] == "auto":
+            self._config = {**self._config, "deals_access": self._look_at_deals()}
+        return super().discover(logger, config)
+
+    def read(
+        self,
+        logger: logging.Logger,
+        config: Mapping[str, Any],
+        catalog: ConfiguredAirbyteCatalog,
+        state: list[AirbyteStateMessage] | None = None,
+    ) -> Iterator[AirbyteMessage]:
+        """The messages of the selected streams, with a word about the progress now and then."""
+        with self._account.progress.reported():
+            yield from super().read(logger, config, catalog, state)
+
+    def _look_at_deals(self) -> deals.Access:
+        with self._configured(deals_access="full", custom_fields="off", start_date=""):
+            [stream] = self._streams_by_name([deals.STREAM]) or []
+            rows = (record.data for partition in stream.generate_partitions() for record in partition.read())
+            try:
+                return deals.access_of(islice(rows, deals.ROWS_TO_LOOK_AT))
+            except AirbyteTracedException as error:
+                if error.failure_type is not FailureType.config_error:
+                    raise
+                LOGGER.warning("Stream deals is in the catalog, but could not be looked at: %s", error.message)
+                return "full"
+
+    @contextmanager
+    def _configured(self, **changes: Any) -> Iterator[None]:
+        """Build streams from another configuration for a while."""
+        before, self._config = self._config, {**self._config, **changes}
+        try:
+            yield
+        finally:
+            self._config = before
+
+    def _prepare_for_stream_build(self) -> None:
+        validate(self._config)
+        super()._prepare_for_stream_build()
+
+    def _defaults(self) -> dict[str, Any]:
+        properties = self._source_config["spec"]["connection_specification"]["properties"]
+        return {key: one["default"] for key, one in properties.items() if "default" in one}
+
+    def _create_streams(
+        self, selected_configs: list[dict[str, Any]], all_configs: list[dict[str, Any]]
+    ) -> list[AbstractStream]:
+        streams = super()._create_streams(selected_configs, all_configs)
+        for stream in streams:
+            if isinstance(stream.cursor, (ConcurrentCursor, ConcurrentPerPartitionCursor)):
+                stop_at(stream.cursor, self._began)
+        return streams
+
+
+def stop_at(cursor: ConcurrentCursor | ConcurrentPerPartitionCursor, moment: datetime) -> None:
+    """Let a cursor never move past `moment`, the beginning of the sync.
+
+    A record dated in the future would otherwise carry the cursor past everything that changes until then, and a
+    record read late in a sync past those that changed after they were read. Both would be lost next time.
+    """
+    field, limit = cursor.cursor_field.cursor_field_key, moment.strftime("%Y-%m-%dT%H:%M:%SZ")
+    observe = cursor.observe
+
+    def observe_until(record: Record) -> None:
+        value = record.get(field)
+        if isinstance(value, str) and value[:19] > limit[:19]:
+            record = Record({**record.data, field: limit}, record.stream_name, record.associated_slice)
+        observe(record)
+
+    cursor.observe = observe_until  # type: ignore[method-assign]
