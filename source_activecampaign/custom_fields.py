@@ -19,7 +19,7 @@ from typing import Any, Literal, NamedTuple
 
 import requests
 from airbyte_cdk.models import FailureType
-from airbyte_cdk.sources.types import StreamSlice
+from airbyte_cdk.sources.types import Config, StreamSlice
 from airbyte_cdk.utils.traced_exception import AirbyteTracedException
 
 from source_activecampaign.http import Account, body_of
@@ -358,7 +358,7 @@ class CustomFieldsExtractor(EnvelopeExtractor):
     contact with the column `custom_shoe_size` (mode `columns`) or the object `customFields` (mode `object`).
     """
 
-    mode: Mode
+    config: Config
     sideload: str
     definitions: PageRetriever
     api_budget: Account
@@ -369,7 +369,7 @@ class CustomFieldsExtractor(EnvelopeExtractor):
 
     def extract_records(self, response: requests.Response) -> Iterable[dict[str, Any]]:
         records = super().extract_records(response)
-        if self.mode == "off":
+        if self.config["custom_fields"] == "off":
             yield from records
             return
         plan = _plan(self)
@@ -382,13 +382,13 @@ class CustomFieldsExtractor(EnvelopeExtractor):
 class CustomFieldsSchema(StreamSchema):
     """The stream's schema file with the account's custom fields added, as they are at discovery."""
 
-    mode: Mode
+    config: Config
     definitions: PageRetriever
     api_budget: Account
 
     def get_json_schema(self) -> Mapping[str, Any]:
         schema = stream_schema(self.name)
-        if self.mode != "off":
+        if self.config["custom_fields"] != "off":
             schema["properties"].update(_plan(self).properties())
         return schema
 
@@ -398,6 +398,6 @@ def _plan(component: CustomFieldsExtractor | CustomFieldsSchema) -> Plan:
     return account.once(
         f"custom fields:{component.name}",
         lambda: Plan.of(
-            component.mode, read_definitions(listing, account), stream_schema(component.name)["properties"]
+            component.config["custom_fields"], read_definitions(listing, account), stream_schema(component.name)["properties"]
         ),
     )

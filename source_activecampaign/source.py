@@ -103,7 +103,7 @@ class SourceActiveCampaign(ConcurrentDeclarativeSource):
             yield from super().read(logger, config, catalog, state)
 
     def _look_at_deals(self) -> deals.Access:
-        with self._configured(deals_access="full", custom_fields="off", start_date=""):
+        with self._configured(deals_access="full", custom_fields="off", start_date=None):
             [stream] = self._streams_by_name([deals.STREAM]) or []
             rows = (record.data for partition in stream.generate_partitions() for record in partition.read())
             try:

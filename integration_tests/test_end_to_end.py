@@ -1,0 +1,385 @@
+"""The whole connector, through its console script, against the emulator."""
+
+import json
+import socket
+import threading
+from collections import Counter
+from collections.abc import Callable
+from datetime import datetime, timedelta, timezone
+from typing import Any
+
+import pytest
+
+from integration_tests.connector import Connector, Output, configured
+from integration_tests.emulator import Account, Emulator, Fault
+
+Connect = Callable[..., Connector]
+INCREMENTAL = {"contacts": "contacts", "deals": "deals"}
+
+
+def ids(rows: list[dict[str, Any]]) -> Counter[str]:
+    return Counter(str(row["id"]) for row in rows)
+
+
+def read_everything(connector: Connector, *names: str, state: Any = None) -> Output:
+    discovered = connector.discover()
+    assert discovered.exit_code == 0, discovered.text
+    return connector.read(configured(discovered.catalog, *names), state)
+
+
+# ---- the main job ---------------------------------------------------------------------------------------------
+
+
+def test_given_the_demo_account_when_read_then_every_record_arrives_exactly_once(
+    emulator: Emulator, connect: Connect
+) -> None:
+    connector = connect(emulator, script=True)
+    discovered = connector.discover()
+    output = connector.read(configured(discovered.catalog))
+
+    assert output.exit_code == 0, output.text
+    resources = {
+        "contact_custom_fields": "fields",
+        "contact_custom_field_values": "fieldValues",
+        "deal_groups": "dealGroups",
+        "deal_stages": "dealStages",
+    }
+    names = {stream["name"] for stream in discovered.catalog}
+    for stream in [
+        "accounts",
+        "campaigns",
+        "contacts",
+        "contact_custom_fields",
+        "contact_custom_field_values",
+        "deal_groups",
+        "deal_stages",
+        "deals",
+        "forms",
+        "lists",
+        "segments",
+        "tags",
+        "users",
+    ]:
+        assert stream in names
+        assert ids(output.records[stream]) == ids(emulator.account.rows(resources.get(stream, stream))), stream
+        assert output.statuses[stream] == "COMPLETE"
+
+
+def test_given_a_state_when_read_again_then_only_changed_records_arrive(emulator: Emulator, connect: Connect) -> None:
+    connector = connect(emulator)
+    catalog = configured(connector.discover().catalog, *INCREMENTAL)
+    first = connector.read(catalog)
+    tables = {stream: {row["id"]: row for row in first.records[stream]} for stream in INCREMENTAL}
+
+    changed = {}
+    for stream in INCREMENTAL:
+        known = sorted(tables[stream], key=int)
+        emulator.account.update(stream, known[3])
+        emulator.account.update(stream, known[70])
+        changed[stream] = {known[3], known[70], str(emulator.account.insert(stream))}
+    second = connector.read(catalog, first.state)
+
+    assert second.exit_code == 0, second.text
+    for stream, cursor in (("contacts", "udate"), ("deals", "mdate")):
+        newest = max(row[cursor] for row in first.records[stream] if cursor in row)
+        boundary = {row["id"] for row in first.records[stream] if row.get(cursor) == newest}
+        assert ids(second.records[stream]) == Counter(changed[stream] | boundary), stream
+        for row in second.records[stream]:
+            tables[stream][row["id"]] = row
+        assert set(tables[stream]) == set(ids(emulator.account.rows(stream)))
+        assert second.cursor(stream)[cursor] > first.cursor(stream)[cursor]
+
+
+def test_given_nothing_changed_when_read_again_then_the_state_stays(emulator: Emulator, connect: Connect) -> None:
+    connector = connect(emulator)
+    catalog = configured(connector.discover().catalog, *INCREMENTAL)
+    first = connector.read(catalog)
+    second = connector.read(catalog, first.state)
+    assert {stream: second.cursor(stream) for stream in INCREMENTAL} == {
+        stream: first.cursor(stream) for stream in INCREMENTAL
+    }
+
+
+@pytest.mark.parametrize("zone", ["UTC", "America/Chicago", "Pacific/Honolulu"])
+def test_given_any_time_zone_of_the_date_filter_when_read_again_then_no_contact_is_lost(
+    emulator: Emulator, connect: Connect, zone: str
+) -> None:
+    emulator.settings.patch({"filter_zone": zone})
+    connector = connect(emulator)
+    catalog = configured(connector.discover().catalog, "contacts")
+    first = connector.read(catalog)
+    since = datetime.strptime(first.cursor("contacts")["udate"], "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=timezone.utc)
+    changed = {}
+    for place, minutes in enumerate((1, 61, 5 * 60 + 59, 9 * 60 + 59, 10 * 60 + 1, 30 * 60)):
+        row_id = sorted(ids(first.records["contacts"]), key=int)[place]
+        moment = since + timedelta(minutes=minutes)
+        emulator.account.update("contacts", row_id, udate=moment.isoformat())
+        changed[row_id] = moment.strftime("%Y-%m-%dT%H:%M:%SZ")
+
+    second = connector.read(catalog, first.state)
+
+    arrived = {row["id"]: row["udate"] for row in second.records["contacts"]}
+    assert changed.items() <= arrived.items()
+    assert emulator.requests[-1].query["filters[updated_after]"] < first.cursor("contacts")["udate"]
+
+
+def test_given_a_start_date_when_read_then_older_records_stay_away(emulator: Emulator, connect: Connect) -> None:
+    everything = read_everything(connect(emulator), "contacts").records["contacts"]
+    middle = sorted(row["udate"] for row in everything)[125]
+    since = read_everything(connect(emulator, start_date=middle), "contacts").records["contacts"]
+    assert ids(since) == ids([row for row in everything if row["udate"] >= middle])
+
+
+# ---- what a key may see of deals ------------------------------------------------------------------------------
+
+
+def test_given_a_full_key_when_deals_are_read_then_they_are_incremental_with_all_fields(
+    emulator: Emulator, connect: Connect
+) -> None:
+    connector = connect(emulator)
+    stream = connector.discover().stream("deals")
+    assert "incremental" in stream["supported_sync_modes"]
+    assert {"mdate", "value", "stage", "owner"} <= set(stream["json_schema"]["properties"])
+    output = connector.read(configured([stream]))
+    assert ids(output.records["deals"]) == ids(emulator.account.rows("deals"))
+
+
+def test_given_a_key_without_one_pipeline_when_deals_are_read_then_masked_rows_arrive_and_the_cursor_moves(
+    emulator: Emulator, connect: Connect
+) -> None:
+    connector = connect(emulator, api_key=emulator.keys["partial"])
+    stream = connector.discover().stream("deals")
+    assert "incremental" in stream["supported_sync_modes"]
+    output = connector.read(configured([stream]))
+    masked = [row for row in output.records["deals"] if row["isDisabled"]]
+    full = [row for row in output.records["deals"] if not row["isDisabled"]]
+    assert ids(output.records["deals"]) == ids(emulator.account.rows("deals"))
+    assert masked
+    assert all(set(row) == {"id", "title", "isDisabled"} for row in masked)
+    assert output.cursor("deals") == {"mdate": max(row["mdate"] for row in full)}
+    assert f"{len(masked)} of {len(masked) + len(full)} deals arrived with id, title and isDisabled only" in output.logs
+
+
+def test_given_a_key_without_any_pipeline_when_discovered_then_deals_have_three_fields_and_no_cursor(
+    emulator: Emulator, connect: Connect
+) -> None:
+    connector = connect(emulator, api_key=emulator.keys["none"])
+    stream = connector.discover().stream("deals")
+    assert set(stream["json_schema"]["properties"]) == {"id", "title", "isDisabled"}
+    assert stream["supported_sync_modes"] == ["full_refresh"]
+    output = connector.read(configured([stream]))
+    assert ids(output.records["deals"]) == ids(emulator.account.rows("deals"))
+
+    # The key gets more rights: the catalog still decides what is read, and the log says what to do.
+    connector.config["api_key"] = emulator.api_key
+    later = connector.read(configured([stream]))
+    assert all(set(row) == {"id", "title", "isDisabled"} for row in later.records["deals"])
+    assert "Refresh the schema of this connection" in later.logs
+
+
+def test_given_a_key_without_crm_when_read_then_deals_fail_with_a_sentence_and_the_rest_completes(
+    emulator: Emulator, connect: Connect
+) -> None:
+    connector = connect(emulator, api_key=emulator.keys["nocrm"])
+    output = read_everything(connector, "deals", "contacts", "tags")
+    assert output.exit_code == 1
+    assert output.statuses == {"deals": "INCOMPLETE", "contacts": "COMPLETE", "tags": "COMPLETE"}
+    assert ids(output.records["contacts"]) == ids(emulator.account.rows("contacts"))
+    [error] = [one for one in output.errors if one["stream"] == "deals"]
+    assert error["failure_type"] == "config_error"
+    assert "the Deals permission" in error["message"]
+    assert "/api/3/deals" in error["message"]
+
+
+def test_given_an_account_without_deals_when_discovered_then_access_is_full(connect: Connect) -> None:
+    with Emulator(Account.demo(seed=1, rows={"deals": 0})) as emulator:
+        assert "incremental" in connect(emulator).discover().stream("deals")["supported_sync_modes"]
+
+
+# ---- check ----------------------------------------------------------------------------------------------------
+
+
+def refused(output: Output) -> str:
+    """The one sentence of a failed check."""
+    assert output.exit_code == 0, output.text
+    assert output.connection["status"] == "FAILED"
+    assert "Traceback" not in output.text
+    message: str = output.connection["message"]
+    return message
+
+
+def test_given_the_right_key_when_checked_then_it_succeeds_with_one_request(
+    emulator: Emulator, connect: Connect
+) -> None:
+    assert connect(emulator).check().connection["status"] == "SUCCEEDED"
+    assert [request.path for request in emulator.requests] == ["/api/3/users/me"]
+
+
+def test_given_a_wrong_key_when_checked_then_the_sentence_names_the_key(emulator: Emulator, connect: Connect) -> None:
+    output = connect(emulator, api_key="k3y-of-someone-else").check()
+    assert "did not accept the API key" in refused(output)
+    assert "Settings > Developer" in refused(output)
+    assert "k3y-of-someone-else" not in output.text
+
+
+def test_given_a_url_that_is_not_the_api_when_checked_then_the_sentence_names_the_url(
+    emulator: Emulator, connect: Connect
+) -> None:
+    for kind in ("404", "html"):
+        emulator.settings.patch({"faults": [Fault(kind)]})
+        message = refused(connect(emulator).check())
+        assert "API URL" in message
+        assert emulator.url in message
+
+
+def test_given_a_redirect_to_another_host_when_checked_then_the_key_stays(emulator: Emulator, connect: Connect) -> None:
+    with Emulator(Account.demo(seed=2)) as elsewhere:
+        emulator.settings.patch({"faults": [Fault("redirect", url=f"{elsewhere.url}/api/3/users/me")]})
+        output = connect(emulator).check()
+        assert "redirects to another address" in refused(output)
+        assert elsewhere.requests == []
+        read = read_everything(connect(emulator, deals_access="full", custom_fields="off"), "tags")
+        assert read.exit_code == 1
+        assert elsewhere.requests == []
+
+
+def test_given_an_unknown_account_when_checked_then_the_sentence_names_the_account(connect: Connect) -> None:
+    class Nobody:
+        url = "https://no-such-account-0000.api-us1.invalid"
+        api_key = "k3y-of-nobody-at-all"
+
+    output = connect(Nobody()).check()
+    assert "is unknown. Check the API URL and the account name" in refused(output)
+    assert "k3y-of-nobody-at-all" not in output.text
+
+
+def test_given_plain_http_when_checked_then_the_key_is_not_sent(connect: Connect) -> None:
+    class Insecure:
+        url = "http://acme.api-us1.com"
+        api_key = "k3y-in-the-clear"
+
+    assert "must begin with https://" in refused(connect(Insecure()).check())
+
+
+def test_given_a_closed_port_when_checked_then_the_sentence_names_the_url(connect: Connect) -> None:
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        port = unused.getsockname()[1]
+
+        class Closed:
+            url = f"http://127.0.0.1:{port}"
+            api_key = "k3y"
+
+        assert "Check the API URL" in refused(connect(Closed()).check())
+
+
+def test_given_the_configuration_of_airbytes_first_connector_when_checked_then_it_is_migrated(
+    emulator: Emulator, connect: Connect
+) -> None:
+    connector = connect(emulator)
+    connector.config = {"account_username": emulator.url, "api_key": emulator.api_key}
+    output = connector.check()
+    assert output.connection["status"] == "SUCCEEDED"
+    [control] = [one["control"] for one in output.messages if one["type"] == "CONTROL"]
+    assert control["connectorConfig"]["config"]["api_url"] == emulator.url
+    assert "account_username" not in control["connectorConfig"]["config"]
+
+
+def test_the_key_is_in_no_output_of_any_command(emulator: Emulator, connect: Connect) -> None:
+    emulator.settings.patch({"forbidden": ["/lists"], "faults": [Fault("503", "/tags", times=1)]})
+    connector = connect(emulator)
+    discovered = connector.discover()
+    outputs = [connector.check(), discovered, connector.read(configured(discovered.catalog, "lists", "tags"))]
+    assert all(emulator.api_key not in output.text for output in outputs)
+    assert all(request.headers["Api-Token"] == emulator.api_key for request in emulator.requests)
+
+
+# ---- trouble on the way ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", ["503", "empty", "truncated", "html", "drop", "drop_midway", "429", "403"])
+def test_given_a_passing_fault_when_read_then_nothing_is_lost(emulator: Emulator, connect: Connect, kind: str) -> None:
+    emulator.settings.patch({"faults": [Fault(kind, "/contacts", times=1, after=1)]})
+    output = read_everything(connect(emulator, custom_fields="off"), "contacts")
+    assert output.exit_code == 0, output.text
+    assert [request.fault for request in emulator.requests if request.fault] == [kind]
+    assert ids(output.records["contacts"]) == ids(emulator.account.rows("contacts"))
+
+
+@pytest.mark.parametrize("kind", ["limit_50", "total_small", "total_large", "total_absent"])
+def test_given_a_server_that_clamps_or_lies_when_read_then_nothing_is_lost(
+    emulator: Emulator, connect: Connect, kind: str
+) -> None:
+    emulator.settings.patch({"faults": [Fault(kind, "/contacts")]})
+    output = read_everything(connect(emulator, custom_fields="off"), "contacts")
+    assert output.exit_code == 0, output.text
+    assert ids(output.records["contacts"]) == ids(emulator.account.rows("contacts"))
+
+
+@pytest.mark.parametrize(
+    ("kind", "sentence"),
+    [
+        ("envelope", "has no list of records under 'contacts'"),
+        ("ignore_offset", "it seems to ignore the offset"),
+    ],
+)
+def test_given_an_answer_that_cannot_be_trusted_when_read_then_the_stream_fails_with_a_sentence(
+    emulator: Emulator, connect: Connect, kind: str, sentence: str
+) -> None:
+    emulator.settings.patch({"faults": [Fault(kind, "/contacts")]})
+    output = read_everything(connect(emulator, custom_fields="off"), "contacts", "tags")
+    assert output.exit_code == 1
+    assert output.statuses == {"contacts": "INCOMPLETE", "tags": "COMPLETE"}
+    assert any(sentence in error["message"] for error in output.errors)
+
+
+def test_given_a_forbidden_stream_when_read_then_it_fails_with_a_sentence_and_the_others_complete(
+    emulator: Emulator, connect: Connect
+) -> None:
+    emulator.settings.patch({"forbidden": ["/lists"]})
+    output = read_everything(connect(emulator), "lists", "tags", "contacts")
+    assert output.exit_code == 1
+    assert output.statuses == {"lists": "INCOMPLETE", "tags": "COMPLETE", "contacts": "COMPLETE"}
+    [error] = [one for one in output.errors if one["stream"] == "lists"]
+    assert error["failure_type"] == "config_error"
+    assert "/api/3/lists" in error["message"]
+
+
+def test_given_rows_that_come_and_go_when_read_then_none_that_stayed_is_missed(connect: Connect) -> None:
+    with Emulator(Account.demo(seed=3, rows={"deals": 900})) as emulator:
+        emulator.settings.patch({"rate_limit_window": "off", "latency_ms": 20})
+        connector = connect(emulator, custom_fields="off")
+        catalog = configured(connector.discover().catalog, "deals")
+        emulator.account.watch(["deals"])
+        before = set(ids(emulator.account.rows("deals")))
+        deleted = iter(sorted(before, key=int))
+
+        original = emulator.api.requests
+        seen = len(original)
+        # A deletion and an insertion after every second page, as somebody works in the account meanwhile.
+        done = threading.Event()
+
+        def work() -> None:
+            position = seen
+            while not done.wait(0.005):
+                if len(original) > position + 1:
+                    position = len(original)
+                    emulator.account.delete("deals", next(deleted))
+                    emulator.account.insert("deals")
+
+        worker = threading.Thread(target=work)
+        worker.start()
+        output = connector.read(catalog)
+        done.set()
+        worker.join()
+
+        stayed = before & set(ids(emulator.account.rows("deals")))
+        assert len(stayed) < len(before)
+        assert stayed <= set(ids(output.records["deals"]))
+
+
+def test_spec_from_the_root_folder(emulator: Emulator, connect: Connect) -> None:
+    output = connect(emulator, script=True).spec()
+    [message] = [one for one in output.messages if one["type"] == "SPEC"]
+    assert message["spec"]["connectionSpecification"]["required"] == ["api_url", "api_key"]
+    assert json.dumps(message).count("airbyte_secret") == 1
