@@ -177,6 +177,8 @@ class ApiRequester(HttpRequester):
             request_headers=self.request_headers,
             request_parameters=self.request_parameters,
         )
+        # The CDK switches its own cache on for parents of other streams; nothing here is read from it.
+        self.use_cache = False
         super().__post_init__(parameters)
         self._http_client._session = ApiSession(self.name, self.api_budget)
 

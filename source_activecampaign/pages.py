@@ -14,6 +14,7 @@ from dataclasses import InitVar, dataclass
 from itertools import islice
 from typing import Any, NamedTuple
 
+import requests
 from airbyte_cdk.models import FailureType
 from airbyte_cdk.sources.declarative.extractors.record_selector import RecordSelector
 from airbyte_cdk.sources.declarative.requesters.paginators import DefaultPaginator
@@ -24,6 +25,7 @@ from airbyte_cdk.utils.traced_exception import AirbyteTracedException
 
 from source_activecampaign.http import Account, ApiRequester, body_of
 from source_activecampaign.progress import estimate
+from source_activecampaign.records import records_in
 
 LOGGER = logging.getLogger("airbyte")
 
@@ -187,20 +189,27 @@ class Listing:
 
 @dataclass
 class PageRetriever(Retriever):
-    """Reads every row of a stream slice through the manifest's offset paginator."""
+    """Reads every row of a stream slice through the manifest's offset paginator.
+
+    Rows that the API sends beside others are paged by these: with the `page_key` contacts, the page is a page of
+    contacts, and of the rows under the record key those are taken whose `owner_key` names a contact of the page.
+    """
 
     config: Config
     parameters: InitVar[Mapping[str, Any]]
     name: str
+    record_key: str
     requester: ApiRequester
     record_selector: RecordSelector
     api_budget: Account
     primary_key: Any = "id"
     paginator: DefaultPaginator | None = None
+    page_key: str = ""
+    owner_key: str = ""
 
     def __post_init__(self, parameters: Mapping[str, Any]) -> None:
         self._page_size = (self.paginator.get_page_size() if self.paginator else None) or 0
-        key = self.primary_key or "id"
+        key = "id" if self.page_key else self.primary_key or "id"
         self._key = (key,) if isinstance(key, str) else tuple(key)
 
     def read_records(
@@ -215,7 +224,7 @@ class PageRetriever(Retriever):
                     yield estimate(self.name, page.total)
             first, count = False, 0
             for record in self.record_selector.filter_and_transform(
-                all_data=page.rows, stream_state={}, records_schema=records_schema, stream_slice=stream_slice
+                all_data=self._beside(page) if self.page_key else page.rows, stream_state={}, records_schema=records_schema, stream_slice=stream_slice
             ):
                 yield record
                 count += 1
@@ -231,6 +240,13 @@ class PageRetriever(Retriever):
             yield fetch(0)
             return
         yield from Listing(self.name, fetch, self._identity, self._page_size, self.api_budget.executor).pages()
+
+    def _beside(self, page: Page) -> list[Row]:
+        """The rows beside a page, without those that a page before it had: their owner was on both."""
+        fresh = {str(row.get("id")) for row in page.rows}
+        repeated = {str(row.get("id")) for row in records_in(page.body, self.page_key, self.name)} - fresh
+        rows = records_in(page.body, self.record_key, self.name)
+        return [row for row in rows if str(row.get(self.owner_key)) not in repeated]
 
     def _identity(self, row: Row) -> Identity:
         return tuple(str(row.get(field)) for field in self._key)

@@ -26,14 +26,18 @@ class EnvelopeExtractor(RecordExtractor):
     """The records under `record_key` of the body.
 
     `{"tags": [{"id": "1", "tag": "vip"}], "meta": {"total": "1"}}` with the record key `tags` gives one record.
-    An answer without the key is an error, not an empty page: rows would be lost in silence.
+    An answer without the key is an error, not an empty page: rows would be lost in silence. Only with
+    `optional_key`, for rows that stand beside a single record where there are some, is it no rows.
     """
 
     name: str
     record_key: str
+    optional_key: bool = field(default=False, kw_only=True)
 
     def extract_records(self, response: requests.Response) -> Iterable[dict[str, Any]]:
-        yield from records_in(body_of(response), self.record_key, self.name)
+        body = body_of(response)
+        if not (self.optional_key and self.record_key not in body):
+            yield from records_in(body, self.record_key, self.name)
 
 
 def records_in(body: Any, record_key: str, stream: str) -> list[dict[str, Any]]:

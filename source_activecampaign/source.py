@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from datetime import datetime, timezone
+from datetime import datetime, timedelta, timezone
 from itertools import islice
 from typing import Any
 
@@ -21,6 +21,7 @@ from airbyte_cdk.sources.declarative.concurrent_declarative_source import Concur
 from airbyte_cdk.sources.declarative.incremental import ConcurrentPerPartitionCursor
 from airbyte_cdk.sources.streams.concurrent.abstract_stream import AbstractStream
 from airbyte_cdk.sources.streams.concurrent.cursor import ConcurrentCursor
+from airbyte_cdk.sources.streams.concurrent.default_stream import DefaultStream
 from airbyte_cdk.sources.types import Record
 from airbyte_cdk.utils.traced_exception import AirbyteTracedException
 
@@ -136,9 +137,18 @@ class SourceActiveCampaign(ConcurrentDeclarativeSource):
     ) -> list[AbstractStream]:
         streams = super()._create_streams(selected_configs, all_configs)
         for stream in streams:
-            if isinstance(stream.cursor, (ConcurrentCursor, ConcurrentPerPartitionCursor)):
-                stop_at(stream.cursor, self._began)
+            stop_at_beginning(stream, self._began)
         return streams
+
+
+def stop_at_beginning(stream: AbstractStream, moment: datetime) -> None:
+    """Let the cursors of a stream and its parents never move past the moment at which the sync began."""
+    cursor = stream.cursor
+    if isinstance(cursor, (ConcurrentCursor, ConcurrentPerPartitionCursor)):
+        stop_at(cursor, moment)
+    router = stream.get_partition_router() if isinstance(stream, DefaultStream) else None
+    for parent in getattr(router, "parent_stream_configs", []):
+        stop_at_beginning(parent.stream, moment)
 
 
 def stop_at(cursor: ConcurrentCursor | ConcurrentPerPartitionCursor, moment: datetime) -> None:
@@ -147,11 +157,14 @@ def stop_at(cursor: ConcurrentCursor | ConcurrentPerPartitionCursor, moment: dat
     A record dated in the future would otherwise carry the cursor past everything that changes until then, and a
     record read late in a sync past those that changed after they were read. Both would be lost next time.
     """
-    field, limit = cursor.cursor_field.cursor_field_key, moment.strftime("%Y-%m-%dT%H:%M:%SZ")
+    field, utc = cursor.cursor_field.cursor_field_key, moment.strftime("%Y-%m-%dT%H:%M:%SZ")
+    # A wall clock may be twelve hours behind UTC, and an hour is repeated when daylight saving time ends.
+    wall_clock = (moment - timedelta(hours=13)).strftime("%Y-%m-%dT%H:%M:%S")
     observe = cursor.observe
 
     def observe_until(record: Record) -> None:
         value = record.get(field)
+        limit = utc if isinstance(value, str) and value.endswith("Z") else wall_clock
         if isinstance(value, str) and value[:19] > limit[:19]:
             record = Record({**record.data, field: limit}, record.stream_name, record.associated_slice)
         observe(record)
