@@ -13,7 +13,7 @@ from integration_tests.emulator import Account, Emulator
 ROOT = Path(__file__).parent.parent
 
 
-@pytest.fixture()
+@pytest.fixture
 def emulator() -> Iterator[Emulator]:
     """A demo account of its own for each test that changes it."""
     with Emulator(Account.demo(seed=1)) as running:
@@ -22,13 +22,18 @@ def emulator() -> Iterator[Emulator]:
         yield running
 
 
-@pytest.fixture()
+@pytest.fixture
 def connect(tmp_path: Path) -> Callable[..., Connector]:
     """Makes a connector for an emulator; settings and another key can be given."""
 
     def make(emulator: Emulator, script: bool = False, **config: Any) -> Connector:
         # No lookback, so that a second read shows exactly what changed.
-        defaults = {"api_url": emulator.url, "api_key": emulator.api_key, "lookback_hours": 0, "requests_per_second": 50}
+        defaults = {
+            "api_url": emulator.url,
+            "api_key": emulator.api_key,
+            "lookback_hours": 0,
+            "requests_per_second": 50,
+        }
         return Connector(tmp_path, {**defaults, **config}, script)
 
     return make

@@ -66,7 +66,8 @@ class Output:
     def errors(self) -> list[JsonObject]:
         """The error traces, each with its sentence, its failure type and, mostly, its stream."""
         return [
-            message["trace"]["error"] | {"stream": (message["trace"]["error"].get("stream_descriptor") or {}).get("name")}
+            message["trace"]["error"]
+            | {"stream": (message["trace"]["error"].get("stream_descriptor") or {}).get("name")}
             for message in self.messages
             if message["type"] == "TRACE" and message["trace"]["type"] == "ERROR"
         ]

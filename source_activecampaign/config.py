@@ -71,13 +71,14 @@ def normalize_start_date(value: str) -> str:
     """
     text = value.strip().replace("Z", "+00:00")
     text = re.sub(r"\.\d+", "", text)
+    text = re.sub(r"([+-]\d\d)(\d\d)$", r"\1:\2", text) if "T" in text or " " in text else text
     try:
         moment = datetime.fromisoformat(text)
-    except ValueError:
+        if moment.tzinfo is None:
+            moment = moment.replace(tzinfo=timezone.utc)
+        return f"{moment.astimezone(timezone.utc).isoformat()[:19]}Z"
+    except (ValueError, OverflowError):
         raise ValueError(f"The start date {value!r} is not a date. Write it as YYYY-MM-DDTHH:MM:SSZ.") from None
-    if moment.tzinfo is None:
-        moment = moment.replace(tzinfo=timezone.utc)
-    return moment.astimezone(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 _NORMALIZERS: Mapping[str, Callable[[str], str]] = {

@@ -84,7 +84,7 @@ def value_of(row: Mapping[str, Any]) -> Value:
     identifier = _first(row, "field", "customFieldId", "custom_field_id")
     if "custom_field_id" in row:
         typed = (row.get(f"custom_field_{kind}") for kind in _TYPED_VALUES)
-        raw = next((value for value in typed if not _is_empty(value)), None)
+        raw = next((value for value in typed if value not in (None, "") and not _is_zero_date(value)), None)
         currency = row.get("custom_field_currency_type")
     else:
         raw, currency = _first(row, "value", "fieldValue"), row.get("fieldCurrency")
@@ -105,8 +105,8 @@ def _first(row: Mapping[str, Any], *keys: str) -> Any:
     return next((row[key] for key in keys if row.get(key) is not None), None)
 
 
-def _is_empty(value: Any) -> bool:
-    return value is None or value in ("", "||", []) or (isinstance(value, str) and value.startswith("0000-00-00"))
+def _is_zero_date(value: Any) -> bool:
+    return value in ("0000-00-00", "0000-00-00 00:00:00")
 
 
 def by_owner(rows: Iterable[Mapping[str, Any]]) -> dict[str, list[Value]]:
@@ -177,7 +177,7 @@ def parse(kind: str, raw: Any) -> Any:
     >>> parse("number", "100.99"), parse("date", "2018-12-31"), parse("text", "")
     (100.99, '2018-12-31', None)
     """
-    if _is_empty(raw):
+    if raw is None or raw == "":
         return None
     if kind in MULTIPLE:
         return _choices(raw)
@@ -200,8 +200,9 @@ def _choices(raw: Any) -> list[str] | None:
     elif raw.startswith("||"):
         found = raw.split("||")
     else:
-        found = _json_list(raw) or [raw]
-    return [to_string(choice) for choice in found if not _is_empty(choice)] or None
+        choices = _json_list(raw)
+        found = [raw] if choices is None else choices
+    return [to_string(choice) for choice in found if choice not in (None, "")] or None
 
 
 def _json_list(text: str) -> list[Any] | None:
@@ -398,6 +399,8 @@ def _plan(component: CustomFieldsExtractor | CustomFieldsSchema) -> Plan:
     return account.once(
         f"custom fields:{component.name}",
         lambda: Plan.of(
-            component.config["custom_fields"], read_definitions(listing, account), stream_schema(component.name)["properties"]
+            component.config["custom_fields"],
+            read_definitions(listing, account),
+            stream_schema(component.name)["properties"],
         ),
     )

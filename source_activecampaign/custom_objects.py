@@ -70,7 +70,10 @@ def properties_of(schema: Mapping[str, Any]) -> dict[str, Any]:
     properties: dict[str, Any] = {name: dict(one) for name, one in STANDARD.items()}
     for field in schema.get("fields") or []:
         kind = str(field.get("type") or "text").lower()
-        properties[columns["field", str(field["id"])]] = {**_TYPES.get(kind, _STRING), "description": _label(field, kind)}
+        properties[columns["field", str(field["id"])]] = {
+            **_TYPES.get(kind, _STRING),
+            "description": _label(field, kind),
+        }
     for one in schema.get("relationships") or []:
         properties[columns["relationship", str(one["id"])]] = {
             **_ID_LIST,
@@ -160,7 +163,7 @@ class CustomObjectSchema(SchemaLoader):
         return {
             "$schema": "http://json-schema.org/draft-07/schema#",
             "type": "object",
-            "description": str(schema.get("description") or f"Records of a custom object of the account."),
+            "description": str(schema.get("description") or "Records of a custom object of the account."),
             "additionalProperties": True,
             "properties": properties_of(schema),
         }

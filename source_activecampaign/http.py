@@ -30,7 +30,7 @@ LOGGER = logging.getLogger("airbyte")
 _T = TypeVar("_T")
 
 _BODY = "_activecampaign_body"
-_ATTEMPTS = "_activecampaign_attempts"
+_OUTCOMES = "_activecampaign_outcomes"
 
 
 def body_of(response: requests.Response) -> Any:
@@ -79,6 +79,7 @@ class Account(APIBudget):
         self._lock = threading.Lock()
         self._next = clock()
         self._resume = self._next
+        self._pauses = 0
         self._once: dict[str, Future[Any]] = {}
         self.progress = Progress()
         # Threads that wait for an answer or for their turn; a thread that never starts costs nothing.
@@ -104,11 +105,15 @@ class Account(APIBudget):
 
     def acquire_call(self, request: Any, block: bool = True, timeout: float | None = None) -> None:
         """Wait until the next request may leave."""
-        with self._lock:
-            departure = max(self._clock(), self._next, self._resume)
-            self._next = departure + self._interval
-        while (wait := max(departure, self._resume) - self._clock()) > 0:
-            self._sleep(wait)
+        while True:
+            with self._lock:
+                departure, pauses = max(self._clock(), self._next), self._pauses
+                self._next = departure + self._interval
+            while (wait := departure - self._clock()) > 0:
+                self._sleep(wait)
+            # Those who waited while a pause was ordered get in line again, so that they do not leave all at once.
+            if pauses == self._pauses:
+                return
 
     def update_from_response(self, request: Any, response: Any) -> None:
         """Let every thread wait when one was told to."""
@@ -121,8 +126,11 @@ class Account(APIBudget):
             seconds,
         )
         with self._lock:
-            self._resume = max(self._resume, self._clock() + seconds)
-            self._next = max(self._next, self._resume)
+            resume = self._clock() + seconds
+            if resume > self._resume:
+                # All turns that were given out are void, so the line begins anew.
+                self._resume = self._next = resume
+                self._pauses += 1
 
 
 def retry_after(response: requests.Response, default: float = 1.0) -> float:
@@ -145,21 +153,36 @@ class ApiSession(LimiterSession):
 
     def send(self, request: requests.PreparedRequest, **kwargs: Any) -> requests.Response:
         self._progress.add(self._stream, requests=1)
-        setattr(request, _ATTEMPTS, attempts(request) + 1)
         kwargs["allow_redirects"] = False
         try:
             response = super().send(request, **kwargs)
         except requests.RequestException as error:
+            _count(request, _FAILURE)
             error.request = request
             raise
+        _count(request, response.status_code)
         self.cookies.clear()
         response.headers.pop("Set-Cookie", None)
         return response
 
 
-def attempts(request: requests.PreparedRequest | None) -> int:
-    """How often a request was sent. Kept on the request, since components are shared between threads."""
-    return getattr(request, _ATTEMPTS, 0)
+_FAILURE = 0
+
+
+def _count(request: requests.PreparedRequest, status: int) -> None:
+    outcomes = getattr(request, _OUTCOMES, [])
+    setattr(request, _OUTCOMES, [*outcomes, status])
+
+
+def attempts(request: requests.PreparedRequest | None, *statuses: int) -> int:
+    """How often a request was sent and ended with one of these; without any, how often other than being throttled.
+
+    It is kept on the request, since components are shared between threads.
+    """
+    outcomes = getattr(request, _OUTCOMES, [])
+    if statuses:
+        return sum(status in statuses for status in outcomes)
+    return sum(status != requests.codes.too_many_requests for status in outcomes)
 
 
 @dataclass
@@ -215,12 +238,13 @@ class ApiErrorHandler(DefaultErrorHandler):
 
     def interpret_response(self, response_or_exception: requests.Response | Exception | None) -> ErrorResolution:
         resolution = self._read_body(response_or_exception) or super().interpret_response(response_or_exception)
-        sent = attempts(getattr(response_or_exception, "request", None))
+        request = getattr(response_or_exception, "request", None)
+        sent = attempts(request)
         status = getattr(response_or_exception, "status_code", None)
         if (
             status == requests.codes.forbidden
             and resolution.response_action is ResponseAction.FAIL
-            and sent < self._limits["forbidden_attempts"]
+            and attempts(request, status) < self._limits["forbidden_attempts"]
         ):
             return ErrorResolution(ResponseAction.RETRY, FailureType.config_error, resolution.error_message)
         if resolution.response_action is ResponseAction.RETRY and sent >= self._limits["max_attempts"]:
@@ -265,7 +289,7 @@ def _what_happened(answer: requests.Response | Exception | None, resolution: Err
     if isinstance(answer, requests.exceptions.SSLError):
         return f"The TLS certificate of {endpoint} could not be verified. Check the API URL."
     if isinstance(answer, requests.exceptions.Timeout):
-        return f"{endpoint} did not answer in time."
+        return f"{endpoint} did not answer in time. Check the API URL if this persists."
     if isinstance(answer, requests.exceptions.ConnectionError) and "resol" in str(answer):
         return f"The host of {endpoint} is unknown. Check the API URL and the account name in it."
     return f"The connection to {endpoint} failed ({type(answer).__name__}). Check the API URL."

@@ -75,6 +75,8 @@ class Listing:
         identity: Callable[[Row], Identity],
         page_size: int,
         executor: Executor,
+        *,
+        look_ahead: int = LOOK_AHEAD,
     ) -> None:
         self._name = name
         self._fetch = fetch
@@ -83,6 +85,7 @@ class Listing:
         # What the server gives at most, which may be less than it is asked for.
         self._capacity = 0
         self._executor = executor
+        self._window = look_ahead
         self._ahead: deque[tuple[int, Future[Page]]] = deque()
         # The newest of the rows yielded so far, in order; the next page is expected to overlap with them.
         self._recent: dict[Identity, None] = {}
@@ -98,7 +101,7 @@ class Listing:
                 if len(page.rows) < self._capacity:
                     # What was requested ahead starts too late to meet a page that is short but not the last.
                     self._cancel()
-                window = min(2 * window, LOOK_AHEAD)
+                window = min(2 * window, self._window)
                 self._look_ahead(page, offset, window)
                 offset, future = self._ahead.popleft()
                 page = future.result()
@@ -121,7 +124,7 @@ class Listing:
             return True
         # A short page is the last one, unless the total claims more; which it may do wrongly.
         claims_more = page.total is not None and offset + received < page.total
-        return claims_more and received > 0 and (bool(fresh.rows) or received == self._capacity)
+        return claims_more and received > 0 and (bool(fresh.rows) or received == self._capacity > 1)
 
     def _look_ahead(self, page: Page, offset: int, window: int) -> None:
         """Request the pages that follow, as far as the listing claims to reach, but one at least."""
@@ -155,7 +158,10 @@ class Listing:
             if steps > STEPS_BACK:
                 raise self._unstable(offset)
         if len(page.rows) > 1 and [self._identity(row) for row in page.rows] == self._previous:
-            raise self._offset_ignored(offset)
+            if page.total != len(page.rows):
+                raise self._offset_ignored(offset)
+            # An endpoint that does not page, and has exactly as many rows as a page.
+            self._capacity = self._asked + 1
         yield self._fresh(page)
 
     def _meets(self, page: Page) -> bool:
@@ -223,8 +229,9 @@ class PageRetriever(Retriever):
                 if not stream_slice.partition:
                     yield estimate(self.name, page.total)
             first, count = False, 0
+            rows = self._beside(page) if self.page_key else page.rows
             for record in self.record_selector.filter_and_transform(
-                all_data=self._beside(page) if self.page_key else page.rows, stream_state={}, records_schema=records_schema, stream_slice=stream_slice
+                all_data=rows, stream_state={}, records_schema=records_schema, stream_slice=stream_slice
             ):
                 yield record
                 count += 1
@@ -239,7 +246,8 @@ class PageRetriever(Retriever):
         if not self._page_size:
             yield fetch(0)
             return
-        yield from Listing(self.name, fetch, self._identity, self._page_size, self.api_budget.executor).pages()
+        executor, look_ahead = self.api_budget.executor, self.config.get("look_ahead", LOOK_AHEAD)
+        yield from Listing(self.name, fetch, self._identity, self._page_size, executor, look_ahead=look_ahead).pages()
 
     def _beside(self, page: Page) -> list[Row]:
         """The rows beside a page, without those that a page before it had: their owner was on both."""
@@ -258,9 +266,13 @@ class PageRetriever(Retriever):
             next_page_token=token,
             request_params=self.paginator.get_request_params(next_page_token=token) if self.paginator else None,
         )
-        if response is None:
+        if response is None or response.status_code == requests.codes.not_found:
+            # The manifest lets a 404 pass only where what was asked for may have been deleted meanwhile.
             return Page([], {}, None)
         body = body_of(response)
-        return Page(
-            [dict(row) for row in self.record_selector.extractor.extract_records(response)], body, total_of(body)
-        )
+        rows: list[Any]
+        if self.page_key:
+            rows = records_in(body, self.page_key, self.name)
+        else:
+            rows = list(self.record_selector.extractor.extract_records(response))
+        return Page(rows, body, total_of(body))

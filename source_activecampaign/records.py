@@ -1,6 +1,7 @@
 """From an answer to records: taking them out of their envelope, typing them, and leaving out what is old."""
 
 import logging
+import re
 import threading
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -15,10 +16,12 @@ from airbyte_cdk.sources.types import Config, StreamSlice, StreamState
 from airbyte_cdk.utils.traced_exception import AirbyteTracedException
 
 from source_activecampaign.http import body_of
-from source_activecampaign.schemas import stream_schema
+from source_activecampaign.schemas import annotated_schema
 from source_activecampaign.values import field_converters
 
 LOGGER = logging.getLogger("airbyte")
+
+_TIMESTAMP = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d")
 
 
 @dataclass
@@ -71,7 +74,7 @@ class TypedRecord(RecordTransformation):
     _lock: threading.Lock = field(default_factory=threading.Lock, init=False, repr=False)
 
     def __post_init__(self) -> None:
-        self._fields = list(field_converters(stream_schema(self.name)).items())
+        self._fields = list(field_converters(annotated_schema(self.name)).items())
 
     def transform(
         self,
@@ -108,9 +111,9 @@ class SinceFilter(RecordFilter):
     """Keeps the records changed since the start of the slice, also where the server did the filtering.
 
     The server's idea of a date filter is not to be trusted (its time zone is undocumented, unknown filters are
-    ignored), so it is asked for a bit more and the exact line is drawn here. A record without a value is kept.
-    `cursor_fallback` names the field that counts where `cursor_field` is empty. All values are UTC strings, so
-    they compare as text.
+    ignored), so it is asked for a bit more and the exact line is drawn here. A record without a value, or with one
+    that is no timestamp, is kept. `cursor_fallback` names the field that counts where `cursor_field` is empty. All
+    values are of one form, UTC or wall clock, so they compare as text.
     """
 
     cursor_field: str = ""
@@ -128,7 +131,7 @@ class SinceFilter(RecordFilter):
             yield from records
             return
         for record in records:
-            changed = record.get(self.cursor_field) or record.get(self.cursor_fallback)
+            changed = str(record.get(self.cursor_field) or record.get(self.cursor_fallback))
             # To the second: a fraction would sort before the Z that ends a whole second.
-            if not changed or str(changed)[:19] >= start[:19]:
+            if not _TIMESTAMP.match(changed) or changed[:19] >= start[:19]:
                 yield record

@@ -20,20 +20,22 @@ def resource(name: str) -> Path:
 
 
 @cache
-def _load(stream: str) -> Mapping[str, Any]:
+def annotated_schema(stream: str) -> Mapping[str, Any]:
+    """The schema of a stream as its file has it, not to be changed.
+
+    Besides JSON Schema a field may have `x-references`, the stream that an id points to, and `x-naive-zone`, the
+    zone of its timestamps where they come without an offset.
+    Raises FileNotFoundError where there is no file: a stream without a schema is a mistake of ours.
+    """
     schema: Mapping[str, Any] = json.loads((resource("schemas") / f"{stream}.json").read_bytes())
     return schema
 
 
 def stream_schema(stream: str) -> dict[str, Any]:
-    """The schema of a stream, as a copy that may be changed.
-
-    `x-references`, which names the stream that an id points to, is for the docs and not for destinations.
-    Raises FileNotFoundError where there is none: a stream without a schema is a mistake of ours.
-    """
-    schema = deepcopy(dict(_load(stream)))
-    for field in schema["properties"].values():
-        field.pop("x-references", None)
+    """The schema of a stream for a catalog: a copy that may be changed, without our own annotations."""
+    schema = deepcopy(dict(annotated_schema(stream)))
+    for name, field in schema["properties"].items():
+        schema["properties"][name] = {key: value for key, value in field.items() if not key.startswith("x-")}
     return schema
 
 

@@ -23,6 +23,7 @@ from airbyte_cdk.sources.streams.concurrent.abstract_stream import AbstractStrea
 from airbyte_cdk.sources.streams.concurrent.cursor import ConcurrentCursor
 from airbyte_cdk.sources.streams.concurrent.default_stream import DefaultStream
 from airbyte_cdk.sources.types import Record
+from airbyte_cdk.utils.airbyte_secrets_utils import filter_secrets
 from airbyte_cdk.utils.traced_exception import AirbyteTracedException
 
 from source_activecampaign import deals
@@ -61,6 +62,7 @@ class SourceActiveCampaign(ConcurrentDeclarativeSource):
             config_path=config_path,
             source_config=load_manifest(),
         )
+        self._selected = {one.stream.name for one in catalog.streams} if catalog else None
         self._began = datetime.now(timezone.utc)
         if not config:
             return
@@ -101,10 +103,11 @@ class SourceActiveCampaign(ConcurrentDeclarativeSource):
     ) -> Iterator[AirbyteMessage]:
         """The messages of the selected streams, with a word about the progress now and then."""
         with self._account.progress.reported():
-            yield from super().read(logger, config, catalog, state)
+            for message in super().read(logger, config, catalog, state):
+                yield _without_secrets(message)
 
     def _look_at_deals(self) -> deals.Access:
-        with self._configured(deals_access="full", custom_fields="off", start_date=None):
+        with self._configured(deals_access="full", custom_fields="off", start_date=None, look_ahead=1):
             [stream] = self._streams_by_name([deals.STREAM]) or []
             rows = (record.data for partition in stream.generate_partitions() for record in partition.read())
             try:
@@ -128,6 +131,14 @@ class SourceActiveCampaign(ConcurrentDeclarativeSource):
         validate(self._config)
         super()._prepare_for_stream_build()
 
+    @property
+    def dynamic_streams(self) -> list[dict[str, Any]]:
+        """The streams of custom objects; not looked for where a catalog asks for none of them."""
+        # The listing of the schemas is a static stream, those of their records are not.
+        selected = (self._selected or set()) - {"custom_object_schemas"}
+        wanted = self._selected is None or any(name.startswith("custom_object_") for name in selected)
+        return super().dynamic_streams if wanted else []
+
     def _defaults(self) -> dict[str, Any]:
         properties = self._source_config["spec"]["connection_specification"]["properties"]
         return {key: one["default"] for key, one in properties.items() if "default" in one}
@@ -135,10 +146,22 @@ class SourceActiveCampaign(ConcurrentDeclarativeSource):
     def _create_streams(
         self, selected_configs: list[dict[str, Any]], all_configs: list[dict[str, Any]]
     ) -> list[AbstractStream]:
+        if self._selected is not None:
+            selected_configs = [one for one in selected_configs if one["name"] in self._selected]
         streams = super()._create_streams(selected_configs, all_configs)
         for stream in streams:
             stop_at_beginning(stream, self._began)
         return streams
+
+
+def _without_secrets(message: AirbyteMessage) -> AirbyteMessage:
+    """The CDK masks secrets in log lines only; an answer that echoes the key could bring it into an error trace."""
+    if message.trace and message.trace.error:
+        error = message.trace.error
+        error.message = filter_secrets(error.message)
+        error.internal_message = filter_secrets(error.internal_message or "") or None
+        error.stack_trace = filter_secrets(error.stack_trace or "") or None
+    return message
 
 
 def stop_at_beginning(stream: AbstractStream, moment: datetime) -> None:

@@ -5,9 +5,10 @@ for an empty object (recorded answers; https://developers.activecampaign.com/ref
 function here takes one value and returns it in its type, or raises ValueError where it does not fit.
 """
 
+import math
 import re
 from collections.abc import Callable, Mapping
-from datetime import datetime, timezone
+from datetime import date, datetime, timezone
 from typing import Any
 
 Convert = Callable[[Any], Any]
@@ -68,7 +69,9 @@ def to_number(value: Any) -> Any:
         if not text:
             return None
         if _NUMBER.fullmatch(text):
-            return int(text) if text.lstrip("+-").isdigit() else float(text)
+            number = int(text) if text.lstrip("+-").isdigit() else float(text)
+            if math.isfinite(number):
+                return number
     raise ValueError
 
 
@@ -94,7 +97,7 @@ def to_date(value: Any) -> Any:
     if _is_no_date(value):
         return None
     if match := _DATE.fullmatch(_text(value)):
-        return match[1]
+        return date.fromisoformat(match[1]).isoformat()
     raise ValueError
 
 
@@ -109,16 +112,31 @@ def to_utc(value: Any) -> Any:
     match = _OFFSET.fullmatch(_text(value))
     if not match:
         raise ValueError
-    date, minutes, seconds, fraction, offset, _ = match.groups()
+    day, minutes, seconds, fraction, offset, _ = match.groups()
     if offset == "Z":
         offset = "+00:00"
     elif len(offset) == 3:
         offset += ":00"
     elif len(offset) == 5:
         offset = f"{offset[:3]}:{offset[3:]}"
-    moment = datetime.fromisoformat(f"{date}T{minutes}{seconds or ':00'}{offset}").astimezone(timezone.utc)
+    try:
+        moment = datetime.fromisoformat(f"{day}T{minutes}{seconds or ':00'}{offset}").astimezone(timezone.utc)
+    except OverflowError:
+        raise ValueError from None
     digits = ((fraction or "")[:7]).rstrip("0").rstrip(".")
     return f"{moment.isoformat()[:19]}{digits}Z"
+
+
+def naive_as_utc(value: Any) -> Any:
+    """Like `to_utc`, and a timestamp without an offset is UTC already.
+
+    >>> naive_as_utc("2018-11-06 02:26:07")
+    '2018-11-06T02:26:07Z'
+    """
+    try:
+        return to_utc(value)
+    except ValueError:
+        return f"{to_wall_clock(value)}Z"
 
 
 def to_wall_clock(value: Any) -> Any:
@@ -132,9 +150,9 @@ def to_wall_clock(value: Any) -> Any:
     match = _NAIVE.fullmatch(_text(value))
     if not match:
         raise ValueError
-    date, minutes, seconds, fraction = match.groups()
-    datetime.fromisoformat(f"{date}T{minutes}{seconds or ':00'}")
-    return f"{date}T{minutes}{seconds or ':00'}{fraction or ''}"
+    day, minutes, seconds, fraction = match.groups()
+    datetime.fromisoformat(f"{day}T{minutes}{seconds or ':00'}")
+    return f"{day}T{minutes}{seconds or ':00'}{fraction or ''}"
 
 
 def _is_no_date(value: Any) -> bool:
@@ -162,7 +180,7 @@ def converter(schema: Mapping[str, Any]) -> Convert | None:
             return to_date
         if schema.get("format") == "date-time":
             naive = schema.get("airbyte_type") == "timestamp_without_timezone"
-            return to_wall_clock if naive else to_utc
+            return to_wall_clock if naive else naive_as_utc if schema.get("x-naive-zone") == "UTC" else to_utc
         return to_string
     return {"integer": to_integer, "number": to_number, "boolean": to_boolean}.get(kind)
 

@@ -1,0 +1,510 @@
+"""Generator expressions of the table, compiled into functions of a row.
+
+An expression is one or more alternatives, `70% iso updated | null`; an alternative is a JSON literal or the
+name of a generator with its arguments. resources.yaml lists them at its top.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+from zlib import crc32
+
+from . import clock, words
+from .clock import DAY
+
+if TYPE_CHECKING:
+    from .store import Store
+
+Function = Callable[["Row"], Any]
+Maker = Callable[[list[str], str], Function]
+
+MASK = 0xFFFFFFFF
+MAKERS: dict[str, Maker] = {}
+_NUMBERS = {"int": str, "num": int}
+
+
+ABSENT = object()
+
+
+class Const:
+    """A value that is the same in all rows."""
+
+    def __init__(self, value: Any) -> None:
+        self.value = value
+
+
+class Row:
+    """One row while it is generated: its place, its entropy and its times."""
+
+    __slots__ = ("_bits", "created", "id", "index", "parent", "slot", "store", "updated")
+
+    def __init__(self, store: Store, index: int) -> None:
+        self.store = store
+        self.index = index
+        self.id = store.id_of(index)
+        self.created, self.updated = store.times(index)
+        self.parent, self.slot = store.parent_of(index)
+        self._bits = store.entropy(index)
+
+    def get(self, field: str) -> Any:
+        """Another field of this row."""
+        store = self.store
+        changed = (store.origin or store).overrides.get(self.index)
+        if changed and field in changed:
+            return changed[field]
+        function = store.functions[field]
+        return function.value if isinstance(function, Const) else function(self)
+
+    def number(self, salt: int) -> int:
+        """32 bits that belong to this row and this salt."""
+        return (self._bits >> salt) & MASK
+
+
+def salt_of(name: str) -> int:
+    return crc32(name.encode()) % 480
+
+
+def maker(name: str) -> Callable[[Maker], Maker]:
+    def register(function: Maker) -> Maker:
+        MAKERS[name] = function
+        return function
+
+    return register
+
+
+def compile_expression(expression: str, field: str) -> Function | Const:
+    alternatives = [part.strip() for part in re.split(r"\s\|\s", expression)]
+    if len(alternatives) == 1:
+        return _compile_one(alternatives[0], field)
+    weights: list[float | None] = []
+    functions: list[Function | Const] = []
+    for number, alternative in enumerate(alternatives):
+        match = re.match(r"(\d+(?:\.\d+)?)%\s+(.*)", alternative, re.DOTALL)
+        weights.append(float(match[1]) if match else None)
+        functions.append(_compile_one(match[2] if match else alternative, f"{field}{number or ''}"))
+    open_ones = sum(w is None for w in weights)
+    rest = (100 - sum(w for w in weights if w is not None)) / open_ones if open_ones else 0
+    limits: list[float] = []
+    for weight in weights:
+        limits.append((limits[-1] if limits else 0) + (rest if weight is None else weight) / 100 * (MASK + 1))
+    salt = salt_of(field + "?")
+
+    def choose(row: Row) -> Any:
+        number = row.number(salt)
+        for limit, function in zip(limits, functions, strict=True):
+            if number < limit:
+                return function.value if isinstance(function, Const) else function(row)
+        last = functions[-1]
+        return last.value if isinstance(last, Const) else last(row)
+
+    return choose
+
+
+def _compile_one(text: str, field: str) -> Function | Const:
+    try:
+        return Const(json.loads(text))
+    except ValueError:
+        pass
+    name, _, arguments = text.partition(" ")
+    if name not in MAKERS:
+        raise ValueError(f"field {field}: no generator {name!r}")
+    return MAKERS[name](arguments.split() if name != "text" else [arguments], field)
+
+
+# --- identity and references ---------------------------------------------------------------------------
+
+
+@maker("id")
+def _id(args: list[str], field: str) -> Function:
+    return lambda row: row.id
+
+
+@maker("intid")
+def _intid(args: list[str], field: str) -> Function:
+    return lambda row: int(row.id)
+
+
+@maker("index")
+def _index(args: list[str], field: str) -> Function:
+    return lambda row: str(row.index + 1)
+
+
+@maker("indexnum")
+def _indexnum(args: list[str], field: str) -> Function:
+    return lambda row: row.index + 1
+
+
+@maker("slot")
+def _slot(args: list[str], field: str) -> Function:
+    return lambda row: str(row.slot + 1)
+
+
+@maker("parent")
+def _parent(args: list[str], field: str) -> Function:
+    """The parent's id, or one of its fields."""
+
+    def value(row: Row) -> Any:
+        parent = row.store.parent_store
+        if parent is None or row.parent is None:
+            return None
+        return parent.value(row.parent, args[0]) if args else parent.id_of(row.parent)
+
+    return value
+
+
+@maker("parentnum")
+def _parentnum(args: list[str], field: str) -> Function:
+    inner = _parent(args, field)
+    return lambda row: _as_int(inner(row))
+
+
+def _as_int(value: Any) -> Any:
+    return None if value is None else int(value)
+
+
+@maker("ref")
+def _ref(args: list[str], field: str) -> Function:
+    """The id of an existing row of another resource; `distinct` gives siblings different ones."""
+    target, *options = args
+    distinct = "distinct" in options
+    salt = salt_of(field)
+
+    def value(row: Row) -> Any:
+        other = row.store.account.store(target)
+        count = other.base
+        if not count:
+            return None
+        if distinct:
+            start = (
+                row.store.parent_store.entropy(row.parent) if row.store.parent_store and row.parent is not None else 0
+            )
+            return other.id_of(((start & MASK) + row.slot) % count)
+        return other.id_of(row.number(salt) % count)
+
+    return value
+
+
+@maker("refnum")
+def _refnum(args: list[str], field: str) -> Function:
+    inner = _ref(args, field)
+    return lambda row: _as_int(inner(row))
+
+
+@maker("ids")
+def _ids(args: list[str], field: str) -> Function:
+    """Ids of the rows of one of the resource's relations."""
+    return lambda row: row.store.related_ids(row.id, args[0])
+
+
+@maker("same_as")
+def _same_as(args: list[str], field: str) -> Function:
+    """Another field's value, for use among alternatives."""
+    return lambda row: row.get(args[0])
+
+
+@maker("zero")
+def _zero(args: list[str], field: str) -> Function:
+    """Another field's value, "0" where it is null: PHP's columns beside the serializer's."""
+    return lambda row: row.get(args[0]) or "0"
+
+
+@maker("zeroless")
+def _zeroless(args: list[str], field: str) -> Function:
+    """Another field's value, null where it is "0"."""
+
+    def value(row: Row) -> Any:
+        found = row.get(args[0])
+        return None if found == "0" else found
+
+    return value
+
+
+@maker("lookup")
+def _lookup(args: list[str], field: str) -> Function:
+    """`lookup FIELD RESOURCE COLUMN`: a column of the row that a field refers to, "" where there is none."""
+    reference, resource, column = args
+
+    def value(row: Row) -> Any:
+        other = row.store.account.store(resource)
+        index = other.index_of(str(row.get(reference)))
+        return "" if index is None else other.value(index, column)
+
+    return value
+
+
+@maker("when")
+def _when(args: list[str], field: str) -> Function:
+    """`when FIELD=A,B THEN X ELSE Y`"""
+    match = re.fullmatch(r"(\w+)=(\S+) THEN (.+) ELSE (.+)", " ".join(args))
+    if match is None:
+        raise ValueError(f"field {field}: when what?")
+    other, wanted = match[1], set(match[2].split(","))
+    then, otherwise = compile_expression(match[3], field), compile_expression(match[4], field)
+
+    def value(row: Row) -> Any:
+        chosen = then if str(row.get(other)) in wanted else otherwise
+        return chosen.value if isinstance(chosen, Const) else chosen(row)
+
+    return value
+
+
+@maker("text_of")
+def _text_of(args: list[str], field: str) -> Function:
+    """A number as a string."""
+    inner = compile_expression(" ".join(args), field)
+    return lambda row: str(inner.value if isinstance(inner, Const) else inner(row))
+
+
+@maker("sparse")
+def _sparse(args: list[str], field: str) -> Function:
+    """The field is left out where the value would be null."""
+    inner = compile_expression(" ".join(args), field)
+
+    def value(row: Row) -> Any:
+        found = inner.value if isinstance(inner, Const) else inner(row)
+        return ABSENT if found is None else found
+
+    return value
+
+
+@maker("system")
+def _system(args: list[str], field: str) -> Function:
+    """The first row is one that the system made: its dates are null, its links []."""
+    inner = compile_expression(" ".join(args), field)
+
+    def value(row: Row) -> Any:
+        if row.index == 0:
+            return [] if field == "links" else None
+        return inner.value if isinstance(inner, Const) else inner(row)
+
+    return value
+
+
+@maker("links")
+def _links(args: list[str], field: str) -> Function:
+    def value(row: Row) -> dict[str, str]:
+        base = f"{row.store.account.link_base}/{row.store.link_path}/{row.id}/"
+        return {name: base + name for name in args}
+
+    return value
+
+
+# --- times ------------------------------------------------------------------------------------------------
+
+
+def _moment(args: list[str], field: str) -> Callable[[Row], int]:
+    which = args[0] if args else "created"
+    salt = salt_of(field)
+    if which == "created":
+        return lambda row: row.created
+    if which == "updated":
+        return lambda row: row.updated
+    if which == "between":
+        return lambda row: row.created + (row.updated - row.created) * (row.number(salt) >> 16) // 65536
+    if which == "later":
+        return lambda row: row.updated + (row.number(salt) % 86_400)
+    if which == "future":
+        return lambda row: row.store.account.now + DAY + row.number(salt) % (90 * DAY)
+    if which == "before":
+        return lambda row: row.created - 3600 - row.number(salt) % (30 * DAY)
+    raise ValueError(f"field {field}: no moment {which!r}")
+
+
+@maker("iso")
+def _iso(args: list[str], field: str) -> Function:
+    moment = _moment(args, field)
+    return lambda row: clock.iso(moment(row))
+
+
+@maker("naive")
+def _naive(args: list[str], field: str) -> Function:
+    moment = _moment(args, field)
+    return lambda row: clock.naive(moment(row))
+
+
+@maker("utc")
+def _utc(args: list[str], field: str) -> Function:
+    moment = _moment(args, field)
+    return lambda row: clock.utc(moment(row))
+
+
+@maker("day")
+def _day(args: list[str], field: str) -> Function:
+    moment = _moment(args, field)
+    return lambda row: clock.day(moment(row))
+
+
+@maker("zulu")
+def _zulu(args: list[str], field: str) -> Function:
+    """Custom objects: three to nine fractional digits."""
+    moment = _moment(args, field)
+    salt = salt_of(field)
+
+    def value(row: Row) -> str:
+        number = row.number(salt)
+        return clock.zulu(moment(row), f"{number % 10**9:09d}"[: 3 if number & 1 else 9])
+
+    return value
+
+
+# --- numbers and choices ----------------------------------------------------------------------------------
+
+
+def _number_maker(cast: Callable[[int], Any]) -> Maker:
+    def make(args: list[str], field: str) -> Function:
+        low, high = int(args[0]), int(args[1])
+        salt = salt_of(field)
+        span = high - low + 1
+        return lambda row: cast(low + row.number(salt) % span)
+
+    return make
+
+
+MAKERS["int"] = _number_maker(str)
+MAKERS["num"] = _number_maker(int)
+
+
+@maker("dec")
+def _dec(args: list[str], field: str) -> Function:
+    low, high, places = int(args[0]), int(args[1]), int(args[2])
+    salt = salt_of(field)
+    span = (high - low) * 10**places
+    return lambda row: f"{low + (row.number(salt) % span) / 10**places:.{places}f}"
+
+
+@maker("pick")
+def _pick(args: list[str], field: str) -> Function:
+    salt, values = salt_of(field), [arg.replace("~", " ") for arg in args]
+    return lambda row: values[row.number(salt) % len(values)]
+
+
+@maker("cycle")
+def _cycle(args: list[str], field: str) -> Function:
+    values = [arg.replace("~", " ") for arg in args]
+    return lambda row: values[row.index % len(values)]
+
+
+@maker("slots")
+def _slots(args: list[str], field: str) -> Function:
+    values = [arg.replace("~", " ") for arg in args]
+    return lambda row: values[row.slot % len(values)]
+
+
+@maker("bool")
+def _bool(args: list[str], field: str) -> Function:
+    salt = salt_of(field)
+    return lambda row: bool(row.number(salt) & 1)
+
+
+# --- text -------------------------------------------------------------------------------------------------
+
+
+def _text_maker(function: Callable[[int], str], salted_as: str = "") -> Maker:
+    def make(args: list[str], field: str) -> Function:
+        salt = salt_of(salted_as or field)
+        return lambda row: function(row.number(salt))
+
+    return make
+
+
+MAKERS["first"] = _text_maker(words.first_name, "first")
+MAKERS["last"] = _text_maker(words.last_name, "last")
+MAKERS["company"] = _text_maker(words.company)
+MAKERS["sentence"] = _text_maker(words.sentence)
+MAKERS["unusual"] = _text_maker(words.unusual)
+MAKERS["phone"] = _text_maker(words.phone)
+MAKERS["ip"] = _text_maker(words.ip)
+MAKERS["ipnum"] = _text_maker(words.ip_number)
+MAKERS["domain"] = _text_maker(words.domain)
+MAKERS["country"] = _text_maker(lambda n: words.country(n)[0], "country")
+MAKERS["country2"] = _text_maker(lambda n: words.country(n)[1], "country")
+
+
+@maker("words")
+def _words(args: list[str], field: str) -> Function:
+    salt, count = salt_of(field), int(args[0]) if args else 2
+    return lambda row: words.words(row.number(salt), count)
+
+
+@maker("email")
+def _email(args: list[str], field: str) -> Function:
+    """Unique: the row's id is part of it."""
+    first, last, host = salt_of("first"), salt_of("last"), salt_of("domain")
+
+    def value(row: Row) -> str:
+        local = f"{words.first_name(row.number(first))}.{words.last_name(row.number(last))}".lower()
+        return f"{local}.{row.id}@{words.domain(row.number(host))}"
+
+    return value
+
+
+@maker("text")
+def _text(args: list[str], field: str) -> Function:
+    """Literal text with {id}, {n} (position), {w} (a word), {W} (two words), {h} (eight hex digits)."""
+    template = args[0]
+    salt = salt_of(field)
+
+    def value(row: Row) -> str:
+        number = row.number(salt)
+        return template.format(
+            id=row.id, n=row.index + 1, w=words.words(number, 1).lower(), W=words.words(number, 2), h=f"{number:08x}"
+        )
+
+    return value
+
+
+@maker("hex")
+def _hex(args: list[str], field: str) -> Function:
+    digits, salt = int(args[0]) if args else 32, salt_of(field)
+
+    def value(row: Row) -> str:
+        number = (row.number(salt) * 0x9E3779B97F4A7C15F39CC0605CEDC835 + row.index * 0x2545F4914F6CDD1D) & (
+            1 << 160
+        ) - 1
+        return f"{number:040x}"[:digits]
+
+    return value
+
+
+@maker("html")
+def _html(args: list[str], field: str) -> Function:
+    salt, repeat = salt_of(field), int(args[0]) if args else 3
+
+    def value(row: Row) -> str:
+        number = row.number(salt)
+        return (
+            "<html><body>" + "".join(f"<p>{words.sentence(number + i)}</p>" for i in range(repeat)) + "</body></html>"
+        )
+
+    return value
+
+
+# --- structures -------------------------------------------------------------------------------------------
+
+
+@maker("object")
+def _object(args: list[str], field: str) -> Function:
+    """`object type=pick-deal,contact id=ref-contacts`: an object whose values are generators."""
+    parts: dict[str, Function | Const] = {}
+    for arg in args:
+        name, _, expression = arg.partition("=")
+        parts[name] = compile_expression(expression.replace("~", " "), f"{field}.{name}")
+    return lambda row: {k: f.value if isinstance(f, Const) else f(row) for k, f in parts.items()}
+
+
+@maker("array")
+def _array(args: list[str], field: str) -> Function:
+    """`array 1 3 EXPRESSION`: between 1 and 3 different values of an expression."""
+    low, high = int(args[0]), int(args[1])
+    items = [compile_expression(" ".join(args[2:]), f"{field}{i}") for i in range(high)]
+    salt = salt_of(field + "#")
+
+    def value(row: Row) -> list[Any]:
+        count = low + row.number(salt) % (high - low + 1)
+        values = [f.value if isinstance(f, Const) else f(row) for f in items[:count]]
+        return [v for i, v in enumerate(values) if v not in values[:i]]
+
+    return value

@@ -1,0 +1,152 @@
+"""The emulator as a server: in a thread of a test, or as a process."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import socket
+import sys
+import threading
+from collections.abc import Sequence
+from types import TracebackType
+from typing import Any
+
+import uvicorn
+
+from .account import Account
+from .app import CONTROL, Api, Receive, Request, Scope, Send
+from .control import Control
+from .mutate import Mutator, Plan
+from .settings import Settings
+
+__all__ = ["Emulator", "Plan", "main"]
+
+_START_SECONDS = 30
+
+
+class _Server(uvicorn.Server):
+    """Says when it accepts connections."""
+
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self.ready = threading.Event()
+        self.greeting = ""
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self.ready.set()
+        if self.greeting:
+            print(self.greeting, flush=True)
+
+
+class Emulator:
+    """A real HTTP server on 127.0.0.1 for one account. Use it as a context manager."""
+
+    def __init__(
+        self, account: Account | None = None, settings: Settings | None = None, port: int = 0, **changes: Any
+    ) -> None:
+        self.account = account or Account.demo()
+        self.settings = settings or Settings()
+        self.settings.patch(changes)
+        self.api = Api(self.account, self.settings)
+        self.control = Control(self.api)
+        # The protocol is named so that asyncio switches Nagle's algorithm off: else small answers take 40 ms.
+        self._socket = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        self._socket.bind(("127.0.0.1", port))
+        self.url = f"http://127.0.0.1:{self._socket.getsockname()[1]}"
+        self._control_app = self.control.application()
+        config = uvicorn.Config(
+            self._serve,
+            log_level="error",
+            access_log=False,
+            interface="asgi3",
+            lifespan="off",
+            proxy_headers=False,
+            timeout_keep_alive=75,
+            timeout_graceful_shutdown=1,
+            http="h11",
+            ws="none",
+        )
+        self.server = _Server(config)
+        self._thread: threading.Thread | None = None
+
+    async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["path"].startswith(CONTROL):
+            await self._control_app(scope, receive, send)
+        else:
+            await self.api(scope, receive, send)
+
+    @property
+    def api_key(self) -> str:
+        """The key of an administrator, who sees everything."""
+        return self.account.keys["full"]
+
+    @property
+    def keys(self) -> dict[str, str]:
+        """Keys by rights: full, partial (one pipeline closed), none (all closed), nocrm."""
+        return self.account.keys
+
+    @property
+    def requests(self) -> list[Request]:
+        """What was asked so far, in the order of arrival."""
+        return self.api.requests
+
+    @property
+    def mutator(self) -> Mutator:
+        return self.control.mutator
+
+    def __enter__(self) -> Emulator:
+        self.account.warm()
+        self._thread = threading.Thread(target=self.server.run, args=([self._socket],), daemon=True, name="emulator")
+        self._thread.start()
+        if not self.server.ready.wait(_START_SECONDS):
+            raise TimeoutError("the emulator did not start")
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.server.should_exit = True
+        if self._thread is not None:
+            self._thread.join(10)
+        self._socket.close()
+
+    def run(self) -> None:
+        """Serve until the process is told to stop; prints one line of JSON when it accepts connections."""
+        self.account.warm()
+        self.server.greeting = json.dumps({"url": self.url, "api_key": self.api_key, "keys": self.keys})
+        self.server.run([self._socket])
+
+
+def _number(text: str) -> float:
+    return int(text) if text.isdigit() else float(text)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(prog="python -m integration_tests.emulator", description=__doc__)
+    parser.add_argument("--port", type=int, default=0)
+    parser.add_argument("--account", default="demo", help="demo, or the name of a generated account")
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--rows", default="", help="sizes: contacts=20000,deals=5000")
+    parser.add_argument("--now", default=None, help="the moment up to which the history runs, ISO")
+    for name, default in vars(Settings()).items():
+        if isinstance(default, (int, float, str)) and not isinstance(default, bool):
+            kind = str if isinstance(default, str) else _number
+            parser.add_argument(f"--{name.replace('_', '-')}", type=kind, default=None, dest=name)
+    parser.add_argument("--settings", default="{}", help="a JSON object with any setting")
+    given = parser.parse_args(arguments)
+    rows = {name: int(count) for name, _, count in (part.partition("=") for part in given.rows.split(",") if part)}
+    extra: dict[str, Any] = {"now": given.now} if given.now else {}
+    contacts: dict[str, Any] = {"contacts": rows.pop("contacts")} if "contacts" in rows else {}
+    if given.account == "demo":
+        account = Account.demo(seed=given.seed, rows=rows, **contacts, **extra)
+    else:
+        account = Account(given.account, seed=given.seed, rows=rows, **contacts, **extra)
+    changes = {name: getattr(given, name) for name in vars(Settings()) if getattr(given, name, None) is not None}
+    Emulator(account, port=given.port, **{**changes, **json.loads(given.settings)}).run()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,215 @@
+"""Every stream of the catalog against the emulator: declared, valid, complete, each row once, and incremental."""
+
+import re
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+
+from integration_tests.connector import Connector, Output, configured
+from integration_tests.emulator import Account, Emulator
+from integration_tests.emulator.table import Relation, resources
+from source_activecampaign.source import load_manifest
+
+MANIFEST = load_manifest()
+STREAMS: dict[str, dict[str, Any]] = {
+    name: entry["$parameters"]
+    for name, entry in MANIFEST["definitions"]["streams"].items()
+    if name not in ("me", "deals_partial")
+}
+KEYS = {name: MANIFEST["definitions"]["streams"][name].get("primary_key", "id") for name in STREAMS}
+# Rows that several contacts share, so that they arrive once for each.
+SHARED = {"geo_addresses"}
+
+_TIMESTAMP = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,6})?Z")
+_WALL_CLOCK = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,6})?")
+_DATE = re.compile(r"\d{4}-\d\d-\d\d")
+
+
+def resource_of(stream: str) -> str:
+    """The emulator's resource behind a stream, found by what is asked for, not by the stream's name."""
+    parameters = STREAMS[stream]
+    table = resources()
+    if is_per_contact(stream):
+        return relation_of(stream).child if parameters["endpoint"] else str(parameters["record_key"])
+    found = [
+        one.name
+        for one in table.values()
+        if one.key == parameters["record_key"] and (one.path == parameters["endpoint"] or "page_key" in parameters)
+    ]
+    assert found, f"the emulator does not serve {parameters['endpoint']}"
+    return found[0]
+
+
+def keys_of(stream: str, rows: list[dict[str, Any]]) -> Counter[tuple[str, ...]]:
+    key = KEYS[stream]
+    fields = [key] if isinstance(key, str) else key
+    return Counter(tuple(str(row.get(field)) for field in fields) for row in rows)
+
+
+@dataclass
+class Reads:
+    """One account, read three times: at first, when nothing had changed, and when a row of each had."""
+
+    emulator: Emulator
+    discovered: Output
+    first: Output
+    second: Output
+    third: Output
+    before: dict[str, list[dict[str, Any]]]
+    changed: dict[str, str]
+
+
+def change(account: Account, stream: str, cursor: str) -> str:
+    """Change a row so that its cursor moves, or add one where rows never change; its id."""
+    resource = resource_of(stream)
+    row = account.rows(resource)[0]
+    if is_per_contact(stream):
+        row = rows_of(account, stream)[0]
+        account.update("contacts", owner_of(stream, row))
+        return str(row["id"])
+    account.update(resource, row["id"])
+    if account.rows(resource)[0][cursor] != row[cursor]:
+        return str(row["id"])
+    return str(account.insert(resource))
+
+
+def is_per_contact(stream: str) -> bool:
+    return str(MANIFEST["definitions"]["streams"][stream]["$ref"]).startswith("#/definitions/per_contact")
+
+
+def relation_of(stream: str) -> Relation:
+    return resources()["contacts"].relations[STREAMS[stream]["endpoint"]]
+
+
+def owner_of(stream: str, row: dict[str, Any]) -> str:
+    return str(row[relation_of(stream).by])
+
+
+def rows_of(account: Account, stream: str) -> list[dict[str, Any]]:
+    """The true rows of a stream; notes, for one, belong to contacts and to other things."""
+    rows = account.rows(resource_of(stream))
+    if is_per_contact(stream) and STREAMS[stream]["endpoint"] and (where := relation_of(stream).where):
+        return [row for row in rows if row[where[0]] == where[1]]
+    return rows
+
+
+@pytest.fixture(scope="module")
+def reads(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Reads]:
+    with Emulator(Account.demo(seed=1, contacts=120)) as emulator:
+        emulator.settings.patch({"rate_limit_window": "off"})
+        config = {
+            "api_url": emulator.url,
+            "api_key": emulator.api_key,
+            "lookback_hours": 0,
+            "requests_per_second": 100,
+            "custom_fields": "off",
+        }
+        connector = Connector(Path(tmp_path_factory.mktemp("every_stream")), config)
+        discovered = connector.discover()
+        assert discovered.exit_code == 0, discovered.text
+        catalog = configured(discovered.catalog)
+        before = {stream: rows_of(emulator.account, stream) for stream in STREAMS}
+        first = connector.read(catalog)
+        second = connector.read(catalog, first.state)
+        changed = {}
+        for stream, parameters in STREAMS.items():
+            if "cursor_field" in parameters:
+                changed[stream] = change(emulator.account, stream, parameters["cursor_field"])
+        third = connector.read(catalog, second.state)
+        yield Reads(emulator, discovered, first, second, third, before, changed)
+
+
+def check_value(schema: dict[str, Any], value: Any) -> str | None:
+    """What is wrong with the form of a date or time, as JSON Schema alone does not look at it."""
+    if value is None or "format" not in schema:
+        return None
+    if schema["format"] == "date":
+        pattern = _DATE
+    else:
+        pattern = _WALL_CLOCK if schema.get("airbyte_type") == "timestamp_without_timezone" else _TIMESTAMP
+    return None if pattern.fullmatch(value) else f"{value!r} is not in the form {pattern.pattern}"
+
+
+def test_given_the_manifest_when_counted_then_there_are_eighty_streams_and_custom_objects(reads: Reads) -> None:
+    names = [stream["name"] for stream in reads.discovered.catalog]
+    assert len(STREAMS) >= 80
+    assert set(STREAMS) <= set(names)
+    assert {"custom_object_service-visit", "custom_object_warranty"} <= set(names)
+
+
+@pytest.mark.parametrize("stream", STREAMS)
+def test_given_a_stream_when_read_then_each_row_of_the_account_arrives_once(reads: Reads, stream: str) -> None:
+    arrived = keys_of(stream, reads.first.records[stream])
+    if stream in SHARED:
+        assert {key[0] for key in arrived} <= {str(row["id"]) for row in reads.before[stream]}
+        assert arrived
+    elif KEYS[stream] == ["contact", "id"]:
+        assert sum(arrived.values()) == len(arrived) == len(reads.before[stream])
+    else:
+        assert arrived == keys_of(stream, reads.before[stream])
+
+
+@pytest.mark.parametrize("stream", STREAMS)
+def test_given_a_stream_when_read_then_its_records_are_valid(reads: Reads, stream: str) -> None:
+    schema = reads.discovered.stream(stream)["json_schema"]
+    validator = jsonschema.Draft7Validator(schema)
+    records = reads.first.records[stream]
+    assert records
+    for record in records:
+        assert not [error.message for error in validator.iter_errors(record)]
+        assert set(record) <= set(schema["properties"]), "a field that the schema does not declare"
+        wrong = {key: check_value(schema["properties"][key], value) for key, value in record.items()}
+        assert not {key: what for key, what in wrong.items() if what}
+
+
+@pytest.mark.parametrize("stream", STREAMS)
+def test_given_a_stream_when_discovered_then_its_modes_fit_its_cursor(reads: Reads, stream: str) -> None:
+    declared = reads.discovered.stream(stream)
+    key = KEYS[stream]
+    assert declared["source_defined_primary_key"] == [[field] for field in ([key] if isinstance(key, str) else key)]
+    cursor = STREAMS[stream].get("cursor_field")
+    if cursor or "untimed" in MANIFEST["definitions"]["streams"][stream]["$ref"]:
+        assert declared["supported_sync_modes"] == ["full_refresh", "incremental"]
+        assert declared["default_cursor_field"] == [cursor or "contact_udate"]
+        assert declared["default_cursor_field"][0] in declared["json_schema"]["properties"]
+    else:
+        assert declared["supported_sync_modes"] == ["full_refresh"]
+
+
+@pytest.mark.parametrize("stream", [name for name, one in STREAMS.items() if one.get("cursor_field")])
+def test_given_a_state_when_read_again_then_only_what_changed_arrives(reads: Reads, stream: str) -> None:
+    cursor, fallback = STREAMS[stream]["cursor_field"], STREAMS[stream].get("cursor_fallback", "")
+
+    def when(record: dict[str, Any]) -> str:
+        return str(record.get(cursor) or record.get(fallback) or "")
+
+    newest = max(record.get(cursor) or "" for record in reads.first.records[stream])[:19]
+    unchanged = reads.second.records[stream]
+    if MANIFEST["definitions"]["streams"][stream]["$ref"] != "#/definitions/per_contact":
+        assert all(not when(record) or when(record)[:19] >= newest for record in unchanged)
+    assert len(unchanged) < len(reads.first.records[stream]) or len(unchanged) <= 3
+    assert reads.changed[stream] in {record["id"] for record in reads.third.records[stream]}
+
+
+def test_given_every_stream_when_read_then_no_value_misses_its_type(reads: Reads) -> None:
+    assert reads.first.exit_code == 0, reads.first.errors
+    assert [line for line in reads.first.logs.splitlines() if "does not fit" in line] == []
+
+
+@pytest.mark.parametrize("stream", ["custom_object_service-visit", "custom_object_warranty"])
+def test_given_a_custom_object_when_read_then_each_record_arrives_once_with_typed_columns(
+    reads: Reads, stream: str
+) -> None:
+    schema = reads.discovered.stream(stream)["json_schema"]
+    records = reads.first.records[stream]
+    assert len({record["id"] for record in records}) == len(records) > 10
+    for record in records:
+        assert not [error.message for error in jsonschema.Draft7Validator(schema).iter_errors(record)]
+        assert set(record) <= set(schema["properties"])
+        assert _TIMESTAMP.fullmatch(record["createdTimestamp"])
+    assert len(reads.second.records[stream]) < len(records) / 10

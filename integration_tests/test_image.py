@@ -1,0 +1,256 @@
+"""The image: the four commands in its container, held tightly, against the emulator."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from integration_tests.emulator import Account, Emulator
+
+pytestmark = pytest.mark.image
+
+ROOT = Path(__file__).resolve().parent.parent
+ENTRYPOINT = "/opt/connector/bin/source-activecampaign"
+INCREMENTAL = "contacts"
+FULL = ["lists", "tags"]
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a container printed and how it ended."""
+
+    code: int
+    output: str
+    errors: str
+
+    @cached_property
+    def messages(self) -> list[dict[str, Any]]:
+        """Every line of the standard output; all must be messages of the protocol."""
+        return [json.loads(line) for line in self.output.splitlines()]
+
+    def of(self, kind: str) -> list[dict[str, Any]]:
+        return [message[_BODY[kind]] for message in self.messages if message["type"] == kind]
+
+    def only(self, kind: str) -> dict[str, Any]:
+        (body,) = self.of(kind)
+        return body
+
+    def rows(self, stream: str) -> list[dict[str, Any]]:
+        return [record["data"] for record in self.of("RECORD") if record["stream"] == stream]
+
+
+_BODY = {
+    "SPEC": "spec",
+    "CONNECTION_STATUS": "connectionStatus",
+    "CATALOG": "catalog",
+    "RECORD": "record",
+    "STATE": "state",
+    "TRACE": "trace",
+}
+
+
+class Image:
+    def __init__(self, tag: str) -> None:
+        self.tag = tag
+
+    def run(
+        self,
+        *arguments: str,
+        folder: Path | None = None,
+        network: str = "none",
+        user: str | None = None,
+        directory: str | None = None,
+    ) -> Answer:
+        """Run a command with nothing but what Airbyte grants: its files, its network, a /tmp."""
+        options = ["--rm", "--init", "--network", network, "--read-only", "--tmpfs", "/tmp"]  # noqa: S108
+        options += ["--cap-drop", "ALL", "--security-opt", "no-new-privileges"]
+        if folder:
+            options += ["--volume", f"{folder}:/files:ro"]
+        if user:
+            options += ["--user", user]
+        if directory:
+            options += ["--workdir", directory]
+        done = _docker("run", *options, self.tag, *arguments)
+        return Answer(done.returncode, done.stdout, done.stderr)
+
+    def execute(self, program: str, *arguments: str) -> str:
+        """Run another program of the image, and give what it prints."""
+        options = ["--rm", "--network", "none", "--entrypoint", program]
+        done = _docker("run", *options, self.tag, *arguments)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    def inspect(self) -> dict[str, Any]:
+        (described,) = json.loads(_docker("image", "inspect", self.tag).stdout)
+        config: dict[str, Any] = described["Config"]
+        return config
+
+
+@pytest.fixture(scope="session")
+def image() -> Image:
+    """The image, built from this tree; no engine is a reason to skip, except in CI."""
+    if shutil.which("docker") is None or _docker("info").returncode:
+        reason = "no container engine answers (`scripts/with-engine make test` starts one on Debian)"
+        if os.environ.get("CI", "").lower() in {"", "0", "false"}:
+            pytest.skip(reason)
+        pytest.fail(reason, pytrace=False)
+    image = Image("source-activecampaign:test")
+    built = subprocess.run([ROOT / "scripts" / "build-image", image.tag], capture_output=True, text=True, check=False)
+    if built.returncode:
+        pytest.fail(f"the image cannot be built:\n{built.stdout}{built.stderr}", pytrace=False)
+    return image
+
+
+@pytest.fixture(scope="module")
+def emulator(image: Image) -> Iterator[Emulator]:
+    with Emulator(Account.demo(seed=1)) as emulator:
+        yield emulator
+
+
+@pytest.fixture
+def folder(emulator: Emulator, tmp_path: Path) -> Path:
+    """What is mounted in the container; any user may read it."""
+    tmp_path.chmod(0o755)
+    _write(tmp_path / "config.json", {"api_url": emulator.url, "api_key": emulator.api_key, "lookback_hours": 0})
+    return tmp_path
+
+
+def test_the_image_is_what_airbyte_expects(image: Image) -> None:
+    config = image.inspect()
+    assert config["Entrypoint"] == [ENTRYPOINT]
+    assert f"AIRBYTE_ENTRYPOINT={ENTRYPOINT}" in config["Env"]
+    assert config["User"] == "airbyte"
+    assert config["WorkingDir"] == "/airbyte/integration_code"
+    assert config["Labels"]["io.airbyte.name"] == "airbyte/source-activecampaign"
+
+
+def test_the_image_carries_neither_pip_nor_secrets_nor_tests(image: Image) -> None:
+    names = image.execute("find", "/opt/connector", "-printf", r"%f\n").splitlines()
+    assert "source_activecampaign" in names
+    assert not {"pip", "secrets", "unit_tests", "integration_tests", "wheelhouse"} & set(names)
+
+
+def test_nothing_of_the_connector_belongs_to_its_user(image: Image) -> None:
+    assert image.execute("find", "/opt/connector", "!", "-user", "root") == ""
+
+
+def test_every_module_is_compiled_already(image: Image) -> None:
+    packages = image.execute("find", "/opt/connector", "-type", "d", "-name", "source_activecampaign").split()
+    (package,) = packages
+    modules = image.execute("find", package, "-name", "*.py").split()
+    compiled = image.execute("find", package, "-name", "*.pyc").split()
+    assert len(modules) == len(compiled) > 1
+
+
+@pytest.mark.parametrize("user", [None, "12345:12345", "0:0"], ids=["airbyte", "any", "root"])
+@pytest.mark.parametrize("directory", [None, "/"], ids=["workdir", "root"])
+def test_spec_needs_no_network_no_home_and_no_directory(image: Image, user: str | None, directory: str | None) -> None:
+    answer = image.run("spec", user=user, directory=directory)
+    assert answer.code == 0, answer.errors
+    assert {"api_url", "api_key"} <= set(answer.only("SPEC")["connectionSpecification"]["required"])
+
+
+@pytest.mark.parametrize("user", [None, "12345:12345"], ids=["airbyte", "any"])
+def test_check_accepts_the_account(image: Image, folder: Path, emulator: Emulator, user: str | None) -> None:
+    answer = image.run("check", "--config", "/files/config.json", folder=folder, network="host", user=user)
+    assert answer.code == 0, answer.errors
+    assert answer.only("CONNECTION_STATUS")["status"] == "SUCCEEDED"
+    assert emulator.api_key not in answer.output + answer.errors
+
+
+def test_check_refuses_a_wrong_key_in_a_sentence(image: Image, folder: Path, emulator: Emulator) -> None:
+    wrong = "this-is-not-the-key-of-the-account"
+    _write(folder / "config.json", {"api_url": emulator.url, "api_key": wrong})
+    answer = image.run("check", "--config", "/files/config.json", folder=folder, network="host")
+    assert answer.code == 0, answer.errors
+    status = answer.only("CONNECTION_STATUS")
+    assert status["status"] == "FAILED"
+    assert "API key" in status["message"]
+    assert "Traceback" not in status["message"]
+    assert wrong not in answer.output + answer.errors
+
+
+def test_a_sync_and_the_next_one(image: Image, folder: Path, emulator: Emulator) -> None:
+    discovered = image.run("discover", "--config", "/files/config.json", folder=folder, network="host")
+    assert discovered.code == 0, discovered.errors
+    streams = {stream["name"]: stream for stream in discovered.only("CATALOG")["streams"]}
+    cursor = streams[INCREMENTAL]["default_cursor_field"]
+    _write(folder / "catalog.json", {"streams": [_configured(streams[name]) for name in [INCREMENTAL, *FULL]]})
+    read = ["read", "--config", "/files/config.json", "--catalog", "/files/catalog.json"]
+
+    first = image.run(*read, folder=folder, network="host")
+    assert first.code == 0, first.output[-4000:]
+    for name in [INCREMENTAL, *FULL]:
+        there = Counter(str(row["id"]) for row in emulator.account.rows(name))
+        assert there
+        assert Counter(row["id"] for row in first.rows(name)) == there
+
+    # Airbyte keeps the last state of every stream, and gives it back to the incremental ones only.
+    states = {state["stream"]["stream_descriptor"]["name"]: state for state in first.of("STATE")}
+    _write(folder / "state.json", [states[INCREMENTAL]])
+    latest = max(row[cursor[0]] for row in first.rows(INCREMENTAL))
+    changed = str(emulator.account.rows(INCREMENTAL)[0]["id"])
+    emulator.account.update(INCREMENTAL, changed, firstName="Renamed")
+
+    second = image.run(*read, "--state", "/files/state.json", folder=folder, network="host")
+    assert second.code == 0, second.output[-4000:]
+    rows = {row["id"]: row for row in second.rows(INCREMENTAL)}
+    assert rows[changed]["firstName"] == "Renamed"
+    boundary = {row["id"] for row in first.rows(INCREMENTAL) if row[cursor[0]] == latest}
+    assert set(rows) == boundary | {changed}
+    for name in FULL:
+        assert len(second.rows(name)) == len(emulator.account.rows(name))
+
+    for answer in (discovered, first, second):
+        assert emulator.api_key not in answer.output + answer.errors
+
+
+def test_a_command_that_cannot_be_done_ends_with_an_error(image: Image) -> None:
+    answer = image.run("check", "--config", "/files/config.json")
+    assert answer.code != 0
+
+
+def test_airbytes_own_tests_accept_the_image(image: Image, tmp_path: Path) -> None:
+    """They start the image themselves, where it cannot reach the emulator: our `docker` lets it."""
+    docker = tmp_path / "docker"
+    docker.write_text(
+        f'#!/bin/sh\n[ "$1" = run ] && shift && set -- run --network host "$@"\nexec {shutil.which("docker")} "$@"\n'
+    )
+    docker.chmod(0o755)
+    tests = [sys.executable, "-m", "pytest", "-q", "-m", "image_tests", "--connector-image", image.tag]
+    done = subprocess.run(
+        [*tests, "--read-from-streams", "all", "integration_tests/test_airbyte_standards.py"],
+        cwd=ROOT,
+        env=os.environ | {"PATH": f"{tmp_path}{os.pathsep}{os.environ['PATH']}"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout[-6000:]
+    for name in ("spec", "check", "discover", "read"):
+        assert f"test_docker_image_build_and_{name}" not in done.stdout, "skipped"
+
+
+def _configured(stream: dict[str, Any]) -> dict[str, Any]:
+    if stream["name"] == INCREMENTAL:
+        modes = {"sync_mode": "incremental", "destination_sync_mode": "append_dedup"}
+        return {"stream": stream, **modes, "cursor_field": stream["default_cursor_field"]}
+    return {"stream": stream, "sync_mode": "full_refresh", "destination_sync_mode": "overwrite"}
+
+
+def _write(path: Path, content: object) -> None:
+    path.write_text(json.dumps(content))
+    path.chmod(0o644)
+
+
+def _docker(*arguments: str) -> "subprocess.CompletedProcess[str]":
+    return subprocess.run(["docker", *arguments], capture_output=True, text=True, check=False, timeout=300)

@@ -1,0 +1,165 @@
+"""What is installed: the wheel and the source distribution, the editable install, the lock files."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+import tarfile
+import zipfile
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+from integration_tests.emulator import Account, Emulator
+
+ROOT = Path(__file__).resolve().parent.parent
+PACKAGE = "airbyte-source-activecampaign"
+COMMAND = "source-activecampaign"
+EDITABLE = Path(sys.executable).parent / COMMAND
+
+
+@pytest.fixture(scope="module")
+def dist(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the source distribution, and with the wheel that was built from it."""
+    folder = tmp_path_factory.mktemp("dist")
+    _run(sys.executable, "-m", "build", "--no-isolation", "--outdir", str(folder), str(ROOT))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def wheel(dist: Path) -> Path:
+    (wheel,) = dist.glob("*.whl")
+    return wheel
+
+
+@pytest.fixture(scope="module")
+def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The console script of the wheel, alone in an environment with the locked dependencies."""
+    environment = tmp_path_factory.mktemp("wheel") / "environment"
+    _run("scripts/venv", str(environment), "--require-hashes", "-r", "requirements/runtime.txt")
+    _run("scripts/venv", str(environment), "--no-deps", str(wheel))
+    return environment / "bin" / COMMAND
+
+
+def test_the_wheel_carries_the_manifest_and_every_schema(wheel: Path) -> None:
+    names = set(zipfile.ZipFile(wheel).namelist())
+    ours = {name for name in names if ".dist-info/" not in name}
+    assert {name for name in ours if not name.startswith("source_activecampaign/")} == set()
+    assert "source_activecampaign/manifest.yaml" in ours
+    schemas = {f"source_activecampaign/schemas/{path.name}" for path in (ROOT / "schemas").glob("*.json")}
+    assert schemas
+    assert {name for name in ours if "/schemas/" in name} == schemas
+    modules = {str(path.relative_to(ROOT)) for path in (ROOT / "source_activecampaign").rglob("*.py")}
+    assert modules <= ours
+
+
+def test_the_source_distribution_carries_no_more_than_it_needs(dist: Path) -> None:
+    (archive,) = dist.glob("*.tar.gz")
+    with tarfile.open(archive) as tar:
+        tops = {name.split("/")[1] for name in tar.getnames() if "/" in name}
+    assert tops <= {
+        ".gitignore",
+        "LICENSE",
+        "PKG-INFO",
+        "README.md",
+        "manifest.yaml",
+        "pyproject.toml",
+        "schemas",
+        "source_activecampaign",
+    }
+
+
+def test_the_installed_wheel_answers_from_anywhere(installed: Path) -> None:
+    assert _spec(str(installed), "spec") == _spec(str(EDITABLE), "spec")
+
+
+def test_the_editable_install_answers_from_anywhere() -> None:
+    assert _spec(str(EDITABLE), "spec") == _spec(sys.executable, "-m", "source_activecampaign", "spec")
+
+
+def test_the_installed_wheel_finds_its_schemas(installed: Path, tmp_path: Path) -> None:
+    with Emulator(Account.demo(seed=1)) as emulator:
+        config = tmp_path / "config.json"
+        config.write_text(json.dumps({"api_url": emulator.url, "api_key": emulator.api_key}))
+        catalogs = [
+            _only("CATALOG", str(command), "discover", "--config", str(config))["catalog"]
+            for command in (installed, EDITABLE)
+        ]
+    assert catalogs[0] == catalogs[1]
+    streams = {stream["name"]: stream for stream in catalogs[0]["streams"]}
+    declared = json.loads((ROOT / "schemas" / "contacts.json").read_text())["properties"]
+    assert set(declared) <= set(streams["contacts"]["json_schema"]["properties"])
+
+
+@pytest.mark.parametrize("lock", sorted((ROOT / "requirements").glob("*.txt")), ids=lambda path: path.name)
+def test_a_lock_pins_by_hash_and_names_no_host(lock: Path) -> None:
+    text = lock.read_text()
+    assert "://" not in text
+    assert not re.search(r"^\s*-(-index-url|-extra-index-url|i|f|-find-links|-trusted-host)\b", text, re.MULTILINE)
+    for line in text.replace("\\\n", "").splitlines():
+        assert "--hash=sha256:" in line, line
+        assert "==" in line, line
+
+
+@pytest.mark.parametrize(("lock", "extra"), [("runtime", ""), ("dev", "dev"), ("sync", "sync")])
+def test_the_locks_fit_the_project(lock: str, extra: str) -> None:
+    """`make lock` was run after the last change of a dependency."""
+    pinned = _pins(lock)
+    for line in metadata.requires(PACKAGE) or []:
+        requirement = Requirement(line)
+        if requirement.marker is None or requirement.marker.evaluate({"extra": extra}):
+            versions = pinned.get(canonicalize_name(requirement.name), [])
+            assert versions, f"{requirement} is not in requirements/{lock}.txt: run `make lock`"
+            for version in versions:
+                assert requirement.specifier.contains(version), f"{requirement} but {version}: run `make lock`"
+
+
+def test_what_is_tested_is_what_is_shipped() -> None:
+    development = _pins("dev")
+    assert {name: development.get(name) for name in _pins("runtime")} == _pins("runtime")
+
+
+def test_the_versions_agree() -> None:
+    described = yaml.safe_load((ROOT / "metadata.yaml").read_text())["data"]
+    labels = dict(re.findall(r'(io\.airbyte\.\w+)="([^"]+)"', (ROOT / "Dockerfile").read_text()))
+    assert labels == {
+        "io.airbyte.name": described["dockerRepository"],
+        "io.airbyte.version": described["dockerImageTag"],
+    }
+    assert metadata.version(PACKAGE) == described["dockerImageTag"]
+
+
+def _pins(lock: str) -> dict[str, list[str]]:
+    """Every version of every package; there may be several, for different Pythons."""
+    pins: dict[str, list[str]] = {}
+    for name, version in re.findall(
+        r"^([A-Za-z0-9._-]+)==([^ ]+)", (ROOT / "requirements" / f"{lock}.txt").read_text(), re.MULTILINE
+    ):
+        pins.setdefault(canonicalize_name(name), []).append(version)
+    return pins
+
+
+def _spec(*command: str) -> dict[str, Any]:
+    specification: dict[str, Any] = _only("SPEC", *command)["spec"]
+    return specification
+
+
+def _only(kind: str, *command: str) -> dict[str, Any]:
+    """The only message of that kind that the command prints when started in a directory that is not ours."""
+    messages: list[dict[str, Any]] = [json.loads(line) for line in _run(*command, cwd=Path("/")).splitlines()]
+    (message,) = [message for message in messages if message["type"] == kind]
+    return message
+
+
+def _run(*command: str, cwd: Path = ROOT) -> str:
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    environment["PYTHON"] = sys.executable
+    done = subprocess.run(command, cwd=cwd, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, f"{' '.join(command)}\n{done.stdout[-4000:]}\n{done.stderr[-4000:]}"
+    return done.stdout

@@ -1,0 +1,211 @@
+"""What the tests share: a configuration, answers of the API, and reading a stream as Airbyte would."""
+
+import json
+import re
+import tempfile
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from copy import deepcopy
+from functools import cache
+from types import SimpleNamespace
+from typing import Any
+from unittest.mock import patch
+
+import backoff._sync
+import freezegun
+import pytest
+import requests_mock
+from airbyte_cdk.models import ConfiguredAirbyteCatalog, SyncMode
+from airbyte_cdk.sources.declarative import concurrent_declarative_source
+from airbyte_cdk.sources.streams.http import rate_limiting
+from airbyte_cdk.test import entrypoint_wrapper
+from airbyte_cdk.test.catalog_builder import CatalogBuilder, ConfiguredAirbyteStreamBuilder
+from airbyte_cdk.test.entrypoint_wrapper import EntrypointOutput
+from airbyte_cdk.test.state_builder import StateBuilder
+from hypothesis import settings
+
+from source_activecampaign import SourceActiveCampaign
+from source_activecampaign import source as source_module
+from source_activecampaign.http import Account
+
+# The CDK parses its own 6,000 lines of YAML for every source that is made; once is enough for all tests.
+concurrent_declarative_source.get_declarative_component_schema = cache(
+    concurrent_declarative_source.get_declarative_component_schema
+)
+settings.register_profile("quick", max_examples=60, deadline=None)
+settings.load_profile("quick")
+freezegun.configure(extend_ignore_list=["airbyte_cdk.sources.concurrent_source", "transformers"])
+
+HOST = "https://acme.api-us1.com"
+API = f"{HOST}/api/3"
+KEY = "k3y-0f-acme-1234567890abcdef-N0B0DY-SEES-ME"
+MANIFEST = source_module.load_manifest()
+NOW = "2024-06-15T12:00:00Z"
+
+Answer = Mapping[str, Any]
+
+
+def config(**changes: Any) -> dict[str, Any]:
+    """The smallest configuration, with changes; fast, so that no test waits for the budget."""
+    return {"api_url": HOST, "api_key": KEY, "requests_per_second": 100, "custom_fields": "off", **changes}
+
+
+def catalog(*names: str, mode: SyncMode = SyncMode.incremental, fields: Sequence[str] = ()) -> ConfiguredAirbyteCatalog:
+    """A configured catalog of streams, with `fields` as their schema's properties."""
+    builder = CatalogBuilder()
+    for name in names:
+        stream = ConfiguredAirbyteStreamBuilder().with_name(name).with_sync_mode(mode)
+        stream = stream.with_json_schema({"type": "object", "properties": {field: {} for field in fields}})
+        builder = builder.with_stream(stream)
+    return builder.build()
+
+
+def narrowed(*names: str) -> dict[str, Any]:
+    """The manifest with only these streams and what they refer to, since building all of them takes a second."""
+    manifest = deepcopy(MANIFEST)
+    manifest.pop("dynamic_streams", None)
+    streams, wanted = manifest["definitions"]["streams"], set()
+    ahead = [name for name in streams if name in names or name.removesuffix("_partial") in names]
+    while ahead:
+        wanted.add(ahead[-1])
+        found = re.findall(r"#/definitions/streams/(\w+)", json.dumps(streams[ahead.pop()]))
+        ahead += [name for name in found if name not in wanted]
+    manifest["definitions"]["streams"] = {name: streams[name] for name in streams if name in wanted}
+    selected = re.compile(rf'#/definitions/streams/({"|".join(names)})(_partial)?"')
+    manifest["streams"] = [entry for entry in manifest["streams"] if selected.search(json.dumps(entry))]
+    return manifest
+
+
+def source(names: Iterable[str], *arguments: Any) -> SourceActiveCampaign:
+    """A source that knows these streams only."""
+    with patch.object(source_module, "load_manifest", lambda: narrowed(*names)):
+        return SourceActiveCampaign(*arguments)
+
+
+def read(
+    selection: str | ConfiguredAirbyteCatalog,
+    settings: Mapping[str, Any] | None = None,
+    state: Mapping[str, Any] | None = None,
+) -> EntrypointOutput:
+    """What Airbyte gets from reading a stream by name, or a configured catalog."""
+    chosen = catalog(selection) if isinstance(selection, str) else selection
+    given = config() if settings is None else dict(settings)
+    states = StateBuilder()
+    if state is not None:
+        states = states.with_stream_state(chosen.streams[0].stream.name, state)
+    built = states.build()
+    names = [one.stream.name for one in chosen.streams]
+    return entrypoint_wrapper.read(source(names, given, chosen, built), given, chosen, built)
+
+
+def discover(settings: Mapping[str, Any] | None = None, names: Sequence[str] = ()) -> dict[str, Any]:
+    """The discovered streams by name; only those of `names`, where there are some."""
+    given = config() if settings is None else dict(settings)
+    output = entrypoint_wrapper.discover(source(names, given) if names else SourceActiveCampaign(given), given)
+    return {stream.name: stream for stream in output.catalog.catalog.streams}
+
+
+def check(settings: Mapping[str, Any] | None = None) -> tuple[str, str]:
+    """Status and sentence of the check."""
+    given = config() if settings is None else dict(settings)
+    with tempfile.NamedTemporaryFile("w", suffix=".json") as file:
+        file.write(json.dumps(given))
+        file.flush()
+        output = entrypoint_wrapper._run_command(source(["me"], given), ["check", "--config", file.name])
+    [status] = output.connection_status_messages
+    return status.connectionStatus.status.value, status.connectionStatus.message or ""
+
+
+def rows(output: EntrypointOutput) -> list[dict[str, Any]]:
+    return [message.record.data for message in output.records]
+
+
+def ids(output: EntrypointOutput) -> list[str]:
+    return [row["id"] for row in rows(output)]
+
+
+def cursor(output: EntrypointOutput) -> dict[str, Any]:
+    """The last state of the only stream, as a dictionary."""
+    return dict(output.most_recent_state.stream_state.__dict__)
+
+
+def warnings(output: EntrypointOutput) -> list[str]:
+    return [entry.log.message for entry in output.logs if entry.log.level.value == "WARN"]
+
+
+def errors(output: EntrypointOutput) -> list[tuple[str, str]]:
+    """Failure type and sentence of each stream that failed."""
+    found = [message.trace.error for message in output.errors]
+    return [(error.failure_type.value, error.message) for error in found if error.stream_descriptor]
+
+
+def page(key: str, records: Sequence[Mapping[str, Any]], total: Any = None, **siblings: Any) -> dict[str, Any]:
+    """The body of a listing's page; `meta` is there where there is a total."""
+    return {key: list(records), **siblings, **({} if total is None else {"meta": {"total": total}})}
+
+
+def listing(
+    key: str, records: Sequence[Mapping[str, Any]], total: Any = "right", clamp: int = 100
+) -> Callable[[Any, Any], dict[str, Any]]:
+    """A server's listing that understands limit and offset and gives at most `clamp` rows at once."""
+
+    def answer(request: Any, _: Any) -> dict[str, Any]:
+        offset = int(request.qs.get("offset", ["0"])[0])
+        limit = min(int(request.qs.get("limit", ["20"])[0]), clamp)
+        shown = str(len(records)) if total == "right" else total
+        return page(key, records[offset : offset + limit], shown)
+
+    return answer
+
+
+@pytest.fixture
+def accounts(monkeypatch: pytest.MonkeyPatch):
+    """Every Account that a test makes; none outlives it, so that no request strays into the next test."""
+    made: list[Account] = []
+    make = Account.__init__
+
+    def remember(self: Account, *args: Any, **kwargs: Any) -> None:
+        make(self, *args, **kwargs)
+        made.append(self)
+
+    monkeypatch.setattr(Account, "__init__", remember)
+    yield made
+    for account in made:
+        account.executor.shutdown(wait=True, cancel_futures=True)
+
+
+@pytest.fixture
+def api(accounts: list[Account]):
+    """The API; a request to anything that a test did not register is an error."""
+    with requests_mock.Mocker() as mocker:
+        mocker.get(f"{API}/customObjects/schemas", status_code=404, json={"message": "Not Found"})
+        yield mocker
+        for account in accounts:
+            account.executor.shutdown(wait=True, cancel_futures=True)
+
+
+def sent(api: requests_mock.Mocker, endpoint: str) -> list[dict[str, list[str]]]:
+    """The parameters of each request to an endpoint, in lower case."""
+    return [request.qs for request in api.request_history if request.path == f"/api/3/{endpoint}".lower()]
+
+
+@pytest.fixture
+def pauses(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """The seconds that the CDK's retries would have slept."""
+    slept: list[float] = []
+    quick = SimpleNamespace(sleep=slept.append)
+    monkeypatch.setattr(backoff._sync, "time", quick)
+    monkeypatch.setattr(rate_limiting, "time", quick)
+    return slept
+
+
+@pytest.fixture
+def no_pacing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Requests leave at once, whatever the budget says."""
+    monkeypatch.setattr(Account, "acquire_call", lambda *_, **__: None)
+
+
+@pytest.fixture
+def today():
+    """It is noon of 15 June 2024."""
+    with freezegun.freeze_time(NOW) as frozen:
+        yield frozen
