@@ -22,6 +22,7 @@ from airbyte_cdk.models import FailureType
 from airbyte_cdk.sources.types import Config, StreamSlice
 from airbyte_cdk.utils.traced_exception import AirbyteTracedException
 
+from source_activecampaign.deals import is_masked
 from source_activecampaign.http import Account, body_of
 from source_activecampaign.pages import PageRetriever
 from source_activecampaign.records import EnvelopeExtractor
@@ -309,6 +310,7 @@ class Warn:
 
     _SENTENCES = {
         "gone": "Stream %s: values of the custom field with the id %s are left out, as that field no longer exists.",
+        "listed": "Stream %s: the API sent no custom field values beside the records, so all of %s are read instead.",
         "misfit": "Stream %s: a value of the custom field %s does not fit the field's type and is passed on as it "
         "came. Further ones in this field are not reported.",
     }
@@ -335,7 +337,7 @@ def read_definitions(listing: PageRetriever, account: Account) -> list[Definitio
     def read() -> list[Definition]:
         found: list[Definition] = []
         try:
-            for page in listing.pages(StreamSlice(partition={}, cursor_slice={})):
+            for page in listing.pages(_EVERYTHING):
                 labels: dict[str, list[str]] = {}
                 for option in page.body.get("fieldOptions") or []:
                     labels.setdefault(str(option.get("field")), []).append(
@@ -357,12 +359,14 @@ class CustomFieldsExtractor(EnvelopeExtractor):
 
     `{"contacts": [{"id": "1", ...}], "fieldValues": [{"contact": "1", "field": "3", "value": "42"}]}` gives one
     contact with the column `custom_shoe_size` (mode `columns`) or the object `customFields` (mode `object`).
+    Where the sideload was not answered, the listing `values` is read instead, once per run and whole.
     """
 
     config: Config
     sideload: str
     definitions: PageRetriever
     api_budget: Account
+    values: PageRetriever | None = field(default=None, kw_only=True)
     _warn: Warn = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -373,10 +377,28 @@ class CustomFieldsExtractor(EnvelopeExtractor):
         if self.config["custom_fields"] == "off":
             yield from records
             return
-        plan = _plan(self)
-        values = by_owner(body_of(response).get(self.sideload) or [])
+        plan, values = _plan(self), self._values(body_of(response))
         for record in records:
-            yield {**record, **flatten(values.get(str(record.get("id")), ()), plan, self._warn)}
+            if is_masked(record):
+                # Who may not see the deal may not see its values either, whatever the sideload says.
+                yield record
+            else:
+                yield {**record, **flatten(values.get(str(record.get("id")), ()), plan, self._warn)}
+
+    def _values(self, body: Mapping[str, Any]) -> Mapping[str, list[Value]]:
+        if self.sideload in body:
+            return by_owner(body[self.sideload] or [])
+        if not body.get(self.record_key) or self.values is None:
+            return {}
+        listing = self.values
+        self._warn("listed", listing.name)
+        return self.api_budget.once(
+            f"values:{listing.name}",
+            lambda: by_owner(row for page in listing.pages(_EVERYTHING) for row in page.rows),
+        )
+
+
+_EVERYTHING = StreamSlice(partition={}, cursor_slice={})
 
 
 @dataclass

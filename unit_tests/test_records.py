@@ -186,7 +186,6 @@ def test_since_with_a_fallback(record, stays):
     assert kept([record], cursor_fallback="cdate") == ([record] if stays else [])
 
 
-# anywhere, and the record may be dropped ("nothing is dropped", "records ... re-read rather than lost").
 @pytest.mark.parametrize("udate", ["2024-05-01 00:00:00", "1714550400", 1714550400, "05/02/2024"])
 def test_since_keeps_a_record_whose_cursor_is_no_timestamp(udate):
     record = {"id": "1", "udate": udate}
