@@ -19,7 +19,13 @@ from integration_tests.emulator import Account, Emulator
 ROOT = Path(__file__).resolve().parent.parent
 PYTHON = ROOT / ".venv-sync" / "bin" / "python"
 # stream -> the emulator's name for what is in it
-STREAMS = {"contacts": "contacts", "contact_custom_field_values": "fieldValues", "deals": "deals", "tags": "tags"}
+STREAMS = {
+    "contacts": "contacts",
+    "contact_custom_field_values": "fieldValues",
+    "deals": "deals",
+    "list_groups": "listGroups",
+    "tags": "tags",
+}
 
 
 @dataclass
@@ -112,32 +118,33 @@ def figures(printed: str) -> dict[str, tuple[int, int, int]]:
 
 
 @pytest.fixture
-def project(tmp_path: Path) -> Iterator[Project]:
-    with Emulator(Account.demo(seed=1)) as emulator:
+def project(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Project]:
+    with Emulator(Account.demo(seed=1, contacts=getattr(request, "param", 250))) as emulator:
         emulator.settings.patch({"rate_limit_window": "off"})
         yield Project(emulator, tmp_path)
 
 
+@pytest.mark.parametrize("project", [120], indirect=True)
 def test_every_stream_arrives_and_the_second_run_reads_what_changed(project: Project) -> None:
     account = project.account
     first = project.sync()
     project.assert_holds_the_account(*STREAMS)
     assert "Incremental" not in first
-    assert figures(first)["contacts"] == (250, 250, 3)
-    assert all(figures(first)[stream][0] == figures(first)[stream][1] for stream in figures(first))
+    assert figures(first)["contacts"][:2] == (120, 120)
+    assert all(stored <= read and requests > 0 for read, stored, requests in figures(first).values())
 
     added = account.insert("contacts", email="added@example.com")
     account.update("contacts", "7", email="changed@example.com")
-    account.delete("tags", "3")
+    account.delete("listGroups", "3")  # a stream that is read as a whole, so that it notices
     second = project.sync()
     project.assert_holds_the_account(*STREAMS)
     assert project.query("SELECT id, email FROM contacts WHERE email LIKE '%ed@example.com' ORDER BY email") == [
         [added, "added@example.com"],
         ["7", "changed@example.com"],
     ]
-    read, stored, requests = figures(second)["contacts"]
+    read, stored, _ = figures(second)["contacts"]
     assert 2 <= read <= 4, "the two that changed, and those at the boundary"
-    assert (stored, requests) == (251, 1)
+    assert stored == 121
     assert "went on where the last sync ended" in second
 
     (command,) = re.findall(r"^  (\S+python -c .*)$", second, re.MULTILINE)
@@ -159,6 +166,7 @@ def test_a_forbidden_stream_is_reported_and_the_others_are_stored(project: Proje
     project.assert_holds_the_account("contacts", "tags")
 
 
+@pytest.mark.parametrize("project", [1000], indirect=True)
 def test_what_was_read_before_an_interrupt_is_stored(project: Project) -> None:
     project.emulator.settings.patch({"latency_ms": 1000})
     process = subprocess.Popen(
@@ -166,7 +174,7 @@ def test_what_was_read_before_an_interrupt_is_stored(project: Project) -> None:
         start_new_session=True,
     )  # fmt: skip
     deadline = time.monotonic() + 120
-    while sum("offset" in request.query for request in project.emulator.requests) < 2:
+    while len([request for request in project.emulator.requests if request.path.endswith("/contacts")]) < 6:
         assert time.monotonic() < deadline
         time.sleep(0.05)
     # as a terminal does it: to make, the script and the connector
@@ -174,7 +182,7 @@ def test_what_was_read_before_an_interrupt_is_stored(project: Project) -> None:
     printed, _ = process.communicate(timeout=60)
     assert "Interrupted: 1 stream did not finish" in printed
     assert "Traceback" not in printed
-    assert 0 < figures(printed)["contacts"][1] < 250
+    assert 0 < figures(printed)["contacts"][1] < 1000
 
     project.emulator.settings.patch({"latency_ms": 0})
     project.sync("contacts")

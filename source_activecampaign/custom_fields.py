@@ -22,8 +22,9 @@ from airbyte_cdk.models import FailureType
 from airbyte_cdk.sources.types import Config, StreamSlice
 from airbyte_cdk.utils.traced_exception import AirbyteTracedException
 
+from source_activecampaign.account import Account
 from source_activecampaign.deals import is_masked
-from source_activecampaign.http import Account, body_of
+from source_activecampaign.http import body_of
 from source_activecampaign.pages import PageRetriever
 from source_activecampaign.records import EnvelopeExtractor
 from source_activecampaign.schemas import StreamSchema, stream_schema

@@ -7,10 +7,7 @@ be a passing one, was measured by others.
 """
 
 import logging
-import threading
-import time
-from collections.abc import Callable, Mapping, MutableMapping
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Mapping, MutableMapping
 from dataclasses import InitVar, dataclass, field
 from typing import Any, TypeVar
 
@@ -20,11 +17,11 @@ from airbyte_cdk.models import FailureType
 from airbyte_cdk.sources.declarative.requesters.error_handlers import DefaultErrorHandler
 from airbyte_cdk.sources.declarative.requesters.http_requester import HttpRequester
 from airbyte_cdk.sources.declarative.requesters.request_options import InterpolatedRequestOptionsProvider
-from airbyte_cdk.sources.streams.call_rate import APIBudget, LimiterSession
+from airbyte_cdk.sources.streams.call_rate import LimiterSession
 from airbyte_cdk.sources.streams.http.error_handlers.response_models import ErrorResolution, ResponseAction
 from airbyte_cdk.sources.types import StreamSlice, StreamState
 
-from source_activecampaign.progress import Progress
+from source_activecampaign.account import Account
 
 LOGGER = logging.getLogger("airbyte")
 _T = TypeVar("_T")
@@ -54,105 +51,25 @@ def body_of(response: requests.Response) -> Any:
     return body
 
 
-class Account(APIBudget):
-    """One account as one process sees it: the budget for its requests, and what is read from it only once.
-
-    It is an APIBudget because that is what the CDK hands to every requester and custom component of a source.
-    The budget is spent evenly: a server that counts in a sliding window answers 429 to a burst, so requests leave one
-    by one, `1 / rate` seconds apart; a 429 stops all of them until its Retry-After has passed.
-    """
-
-    # What the network may shift two requests against each other, as a share of their distance.
-    _SLACK = 1.03
-
-    def __init__(
-        self,
-        requests_per_second: float,
-        clock: Callable[[], float] = time.monotonic,
-        sleep: Callable[[float], None] = time.sleep,
-    ) -> None:
-        super().__init__(policies=[])
-        if requests_per_second <= 0:
-            raise ValueError("requests_per_second must be greater than 0")
-        self._interval = self._SLACK / requests_per_second
-        self._clock, self._sleep = clock, sleep
-        self._lock = threading.Lock()
-        self._next = clock()
-        self._resume = self._next
-        self._pauses = 0
-        self._once: dict[str, Future[Any]] = {}
-        self.progress = Progress()
-        # Threads that wait for an answer or for their turn; a thread that never starts costs nothing.
-        self.executor = ThreadPoolExecutor(max_workers=24, thread_name_prefix="request")
-
-    def once(self, key: str, read: Callable[[], _T]) -> _T:
-        """The result of `read` for this key, read by the first who asks while the others wait for it.
-
-        What `read` raises is raised to all of them.
-        """
-        with self._lock:
-            future = self._once.get(key)
-            mine = future is None
-            if future is None:
-                future = self._once[key] = Future()
-        if mine:
-            try:
-                future.set_result(read())
-            except BaseException as error:
-                future.set_exception(error)
-        result: _T = future.result()
-        return result
-
-    def acquire_call(self, request: Any, block: bool = True, timeout: float | None = None) -> None:
-        """Wait until the next request may leave."""
-        while True:
-            with self._lock:
-                departure, pauses = max(self._clock(), self._next), self._pauses
-                self._next = departure + self._interval
-            while (wait := departure - self._clock()) > 0:
-                self._sleep(wait)
-            # Those who waited while a pause was ordered get in line again, so that they do not leave all at once.
-            if pauses == self._pauses:
-                return
-
-    def update_from_response(self, request: Any, response: Any) -> None:
-        """Let every thread wait when one was told to."""
-        if response.status_code != requests.codes.too_many_requests:
-            return
-        seconds = retry_after(response)
-        LOGGER.info(
-            "ActiveCampaign asked for a pause of %g s (HTTP 429): the account's limit is shared by everything "
-            "that uses it.",
-            seconds,
-        )
-        with self._lock:
-            resume = self._clock() + seconds
-            if resume > self._resume:
-                # All turns that were given out are void, so the line begins anew.
-                self._resume = self._next = resume
-                self._pauses += 1
-
-
-def retry_after(response: requests.Response, default: float = 1.0) -> float:
-    """Seconds to wait after a 429; `default` where the header is absent or not a number."""
-    try:
-        return max(0.0, float(response.headers.get("Retry-After", default)))
-    except ValueError:
-        return default
-
-
 class ApiSession(LimiterSession):
     """A session that never follows a redirect and keeps no cookies.
 
     Following one would send the Api-Token header to another host: requests only strips `Authorization`.
     """
 
-    def __init__(self, stream: str, account: Account) -> None:
+    def __init__(self, stream: str, account: Account, listing: str = "") -> None:
         super().__init__(api_budget=account)
-        self._stream, self._progress = stream, account.progress
+        self._stream, self._account, self._listing = stream, account, listing
 
     def send(self, request: requests.PreparedRequest, **kwargs: Any) -> requests.Response:
-        self._progress.add(self._stream, requests=1)
+        if self._listing not in self._account.shared:
+            return self._send(request, **kwargs)
+        response, _ = self._account.answers.get(str(request.url), lambda: self._send(request, **kwargs))
+        response.request = request
+        return response
+
+    def _send(self, request: requests.PreparedRequest, **kwargs: Any) -> requests.Response:
+        self._account.progress.add(self._stream, requests=1)
         kwargs["allow_redirects"] = False
         try:
             response = super().send(request, **kwargs)
@@ -185,11 +102,17 @@ def attempts(request: requests.PreparedRequest | None, *statuses: int) -> int:
     return sum(status != requests.codes.too_many_requests for status in outcomes)
 
 
+def listing_of(url: str, endpoint: str) -> str:
+    """What a requester lists, as the manifest writes it: the template of its URL with the endpoint in it."""
+    return url.replace("{{ parameters['endpoint'] }}", endpoint)
+
+
 @dataclass
 class ApiRequester(HttpRequester):
     """The CDK's requester with our session, and without the parameters that came out empty."""
 
     api_budget: Account = None  # type: ignore[assignment]  # passed by the CDK's factory, always
+    endpoint: str = ""
     request_headers: dict = field(default_factory=dict)  # type: ignore[type-arg]
     request_parameters: dict = field(default_factory=dict)  # type: ignore[type-arg]
 
@@ -203,7 +126,17 @@ class ApiRequester(HttpRequester):
         # The CDK switches its own cache on for parents of other streams; nothing here is read from it.
         self.use_cache = False
         super().__post_init__(parameters)
-        self._http_client._session = ApiSession(self.name, self.api_budget)
+        self._http_client._session = ApiSession(self.name, self.api_budget, listing_of(str(self.url), self.endpoint))
+
+    def get_url(
+        self,
+        *,
+        stream_state: StreamState | None = None,
+        stream_slice: StreamSlice | None = None,
+        next_page_token: Mapping[str, Any] | None = None,
+    ) -> str:
+        url = super().get_url(stream_state=stream_state, stream_slice=stream_slice, next_page_token=next_page_token)
+        return url.rstrip("/")
 
     def get_request_params(
         self,

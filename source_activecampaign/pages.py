@@ -23,7 +23,8 @@ from airbyte_cdk.sources.streams.core import StreamData
 from airbyte_cdk.sources.types import Config, StreamSlice
 from airbyte_cdk.utils.traced_exception import AirbyteTracedException
 
-from source_activecampaign.http import Account, ApiRequester, body_of
+from source_activecampaign.account import Account
+from source_activecampaign.http import ApiRequester, body_of
 from source_activecampaign.progress import estimate
 from source_activecampaign.records import records_in
 
@@ -223,13 +224,12 @@ class PageRetriever(Retriever):
     ) -> Iterable[StreamData]:
         stream_slice = stream_slice or StreamSlice(partition={}, cursor_slice={})
         progress, first = self.api_budget.progress, True
-        for page in self.pages(stream_slice):
-            if first and page.total is not None:
-                progress.add(self.name, expected=page.total)
+        for rows, total in self.row_pages(stream_slice):
+            if first and total is not None:
+                progress.add(self.name, expected=total)
                 if not stream_slice.partition:
-                    yield estimate(self.name, page.total)
+                    yield estimate(self.name, total)
             first, count = False, 0
-            rows = self._beside(page) if self.page_key else page.rows
             for record in self.record_selector.filter_and_transform(
                 all_data=rows, stream_state={}, records_schema=records_schema, stream_slice=stream_slice
             ):
@@ -249,7 +249,15 @@ class PageRetriever(Retriever):
         executor, look_ahead = self.api_budget.executor, self.config.get("look_ahead", LOOK_AHEAD)
         yield from Listing(self.name, fetch, self._identity, self._page_size, executor, look_ahead=look_ahead).pages()
 
-    def _beside(self, page: Page) -> list[Row]:
+    def row_pages(self, stream_slice: StreamSlice) -> Iterator[tuple[list[Row], int | None]]:
+        """The stream's rows, page by page, with the number of rows that the listing claims to have."""
+        for page in self.pages(stream_slice):
+            if self.page_key:
+                yield self.rows_beside(page), None
+            else:
+                yield list(page.rows), page.total
+
+    def rows_beside(self, page: Page) -> list[Row]:
         """The rows beside a page, without those that a page before it had: their owner was on both."""
         fresh = {str(row.get("id")) for row in page.rows}
         repeated = {str(row.get("id")) for row in records_in(page.body, self.page_key, self.name)} - fresh

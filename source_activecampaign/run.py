@@ -1,5 +1,7 @@
 """The console script: the four commands of the Airbyte protocol."""
 
+import os
+import signal
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -17,6 +19,8 @@ from source_activecampaign.source import SourceActiveCampaign
 def run() -> None:
     """Run the command that the process's arguments ask for."""
     init_uncaught_exception_handler(init_logger("airbyte"))
+    # As the first process of a container Python would ignore it, and `docker stop` wait for its time to run out.
+    signal.signal(signal.SIGTERM, _stop)
     arguments = sys.argv[1:]
     parsed = AirbyteEntrypoint.parse_args(arguments)
     config_path = getattr(parsed, "config", None)
@@ -30,6 +34,11 @@ def run() -> None:
         config_path=config_path,
     )
     launch(source, arguments)
+
+
+def _stop(number: int, frame: object) -> None:
+    sys.stdout.flush()
+    os._exit(128 + number)
 
 
 def _read_config(path: str | None) -> Mapping[str, Any] | None:

@@ -16,6 +16,7 @@ from airbyte_cdk.models import (
     ConfiguredAirbyteCatalog,
     FailureType,
     Status,
+    SyncMode,
 )
 from airbyte_cdk.sources.declarative.concurrent_declarative_source import ConcurrentDeclarativeSource
 from airbyte_cdk.sources.declarative.incremental import ConcurrentPerPartitionCursor
@@ -26,9 +27,9 @@ from airbyte_cdk.sources.types import Record
 from airbyte_cdk.utils.airbyte_secrets_utils import filter_secrets
 from airbyte_cdk.utils.traced_exception import AirbyteTracedException
 
-from source_activecampaign import deals
+from source_activecampaign import deals, sharing
+from source_activecampaign.account import Account
 from source_activecampaign.config import normalize, validate
-from source_activecampaign.http import Account
 from source_activecampaign.schemas import resource
 
 try:
@@ -67,11 +68,30 @@ class SourceActiveCampaign(ConcurrentDeclarativeSource):
         if not config:
             return
         self._config = normalize(self._config, self._defaults())
+        changes = {"contacts_include": "" if self._config["custom_fields"] == "off" else "fieldValues"}
         if catalog and (access := deals.access_in_catalog(catalog)):
-            self._config["deals_access"] = access
+            changes["deals_access"] = access
+        self._config = {**self._config, **changes}
         # The CDK hands its API budget to every requester and custom component, so this one reaches them all.
         self._account = Account(float(self._config["requests_per_second"]))
         self._constructor._api_budget = self._account
+        if catalog:
+            self._share_listings(catalog, state)
+
+    def _share_listings(self, catalog: ConfiguredAirbyteCatalog, state: list[AirbyteStateMessage]) -> None:
+        """Decide which of the selected streams read the same listing, see sharing.py."""
+        modes = {one.stream.name: one.sync_mode for one in catalog.streams}
+        with_state = {one.stream.stream_descriptor.name for one in state if one.stream}
+        whole_contacts = "contacts" in modes and not self._config.get("start_date") and "contacts" not in with_state
+        streams = [one for one in self._stream_configs(self._source_config) if one["name"] in modes]
+        passes = sharing.plan(
+            sharing.guests_of(streams), set(modes), whole_contacts, self._config["custom_fields"] != "off"
+        )
+        shared = {"beside": sorted(passes.beside), "beside_contacts_include": passes.include}
+        if passes.contacts_join:
+            shared["contacts_include"] = passes.include
+        self._config = {**self._config, **shared}
+        self._account.shared = sharing.shared_listings(streams)
 
     def check(self, logger: logging.Logger, config: Mapping[str, Any]) -> AirbyteConnectionStatus:
         """Read the first record of the manifest's check streams; the CDK's own check wraps its sentence in two more."""
@@ -152,6 +172,14 @@ class SourceActiveCampaign(ConcurrentDeclarativeSource):
         for stream in streams:
             stop_at_beginning(stream, self._began)
         return streams
+
+
+def _of_incremental(
+    state: list[AirbyteStateMessage], catalog: ConfiguredAirbyteCatalog | None
+) -> list[AirbyteStateMessage]:
+    """The states of the streams that are to be read incrementally; the CDK would follow those of the others, too."""
+    full = {one.stream.name for one in catalog.streams if one.sync_mode is SyncMode.full_refresh} if catalog else set()
+    return [one for one in state if not one.stream or one.stream.stream_descriptor.name not in full]
 
 
 def _without_secrets(message: AirbyteMessage) -> AirbyteMessage:

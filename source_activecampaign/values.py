@@ -18,8 +18,8 @@ _INTEGER = re.compile(r"[+-]?\d+(\.0*)?")
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
 _FLAGS: Mapping[Any, bool | None] = {"0": False, "1": True, "false": False, "true": True, "": None}
 _DATE = re.compile(r"(\d{4}-\d\d-\d\d)([T ]00:00(:00(\.0+)?)?(Z|[+-]\d\d:?\d\d)?)?")
-_NAIVE = re.compile(r"(\d{4}-\d\d-\d\d)[T ](\d\d:\d\d)(:\d\d)?(\.\d+)?")
-_OFFSET = re.compile(r"(\d{4}-\d\d-\d\d)[T ](\d\d:\d\d)(:\d\d)?(\.\d+)?(Z|[+-]\d\d(:?\d\d)?)")
+_NAIVE = re.compile(r"(\d{4}-\d\d-\d\d)[T ](\d\d?:\d\d)(:\d\d)?(\.\d+)?")
+_OFFSET = re.compile(r"(\d{4}-\d\d-\d\d)[T ](\d\d?:\d\d)(:\d\d)?(\.\d+)?(Z|[+-]\d\d(:?\d\d)?)")
 
 
 def to_string(value: Any) -> Any:
@@ -120,7 +120,7 @@ def to_utc(value: Any) -> Any:
     elif len(offset) == 5:
         offset = f"{offset[:3]}:{offset[3:]}"
     try:
-        moment = datetime.fromisoformat(f"{day}T{minutes}{seconds or ':00'}{offset}").astimezone(timezone.utc)
+        moment = datetime.fromisoformat(f"{day}T{minutes:0>5}{seconds or ':00'}{offset}").astimezone(timezone.utc)
     except OverflowError:
         raise ValueError from None
     digits = ((fraction or "")[:7]).rstrip("0").rstrip(".")
@@ -151,8 +151,8 @@ def to_wall_clock(value: Any) -> Any:
     if not match:
         raise ValueError
     day, minutes, seconds, fraction = match.groups()
-    datetime.fromisoformat(f"{day}T{minutes}{seconds or ':00'}")
-    return f"{day}T{minutes}{seconds or ':00'}{fraction or ''}"
+    datetime.fromisoformat(f"{day}T{minutes:0>5}{seconds or ':00'}")
+    return f"{day}T{minutes:0>5}{seconds or ':00'}{(fraction or '')[:7]}"
 
 
 def _is_no_date(value: Any) -> bool:

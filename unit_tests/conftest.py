@@ -25,7 +25,7 @@ from hypothesis import settings
 
 from source_activecampaign import SourceActiveCampaign
 from source_activecampaign import source as source_module
-from source_activecampaign.http import Account
+from source_activecampaign.account import Account
 
 # The CDK parses its own 6,000 lines of YAML for every source that is made; once is enough for all tests.
 concurrent_declarative_source.get_declarative_component_schema = cache(

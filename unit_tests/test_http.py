@@ -11,7 +11,8 @@ import pytest
 import requests
 
 from conftest import API, KEY, catalog, check, config, errors, ids, page, read, rows, sent, warnings
-from source_activecampaign.http import Account, ApiSession, body_of, retry_after
+from source_activecampaign.account import Account, retry_after
+from source_activecampaign.http import ApiSession, body_of
 
 TAGS = page("tags", [{"id": "1", "tag": "vip"}], "1")
 

@@ -1,0 +1,46 @@
+# Needs make and Python 3.10 to 3.13 with venv; everything else is installed in .venv and .venv-sync.
+# PYTHON=... picks the Python, STREAMS="contacts deals" the streams of `make sync`, ARGS=... is passed on to pytest.
+.DEFAULT_GOAL := help
+.PHONY: help install sync test lint docs lock image clean
+export PYTHON STREAMS
+
+help: ## list the targets
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
+
+install: .venv/.done ## set up .venv: the connector (.venv/bin/source-activecampaign) and the test tools
+
+sync: install .venv-sync/.done ## sync an account into activecampaign.duckdb (secrets/config.json, else the demo)
+	.venv-sync/bin/python scripts/sync_to_duckdb.py $(STREAMS)
+
+test: lint .venv-sync/.done ## run every test; those of the image where a container engine answers
+	.venv/bin/python -m pytest $(ARGS)
+
+lint: install ## check style and types
+	.venv/bin/ruff check .
+	.venv/bin/ruff format --check .
+	.venv/bin/mypy
+
+docs: install ## write docs/streams.md anew from the manifest and the schemas
+	.venv/bin/python scripts/generate_docs.py
+
+lock: .venv/bin/uv ## make requirements/*.txt anew from pyproject.toml (UPGRADE=--upgrade for the newest of everything)
+	scripts/lock $(UPGRADE)
+
+image: ## build the image source-activecampaign:dev
+	docker build -t source-activecampaign:dev .
+
+clean: ## remove the environments and everything built
+	rm -rf .venv .venv-sync .cache .tmp .mypy_cache .pytest_cache .ruff_cache .hypothesis build dist
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+.venv/.done: pyproject.toml requirements/build.txt requirements/dev.txt requirements/uv.txt scripts/venv
+	scripts/venv .venv --require-hashes -r requirements/build.txt -r requirements/dev.txt
+	scripts/venv .venv --no-deps --no-build-isolation --editable .
+	@touch $@
+
+.venv-sync/.done: requirements/sync.txt scripts/venv | .venv/.done
+	scripts/venv .venv-sync --require-hashes -r requirements/sync.txt
+	@touch $@
+
+.venv/bin/uv:
+	scripts/venv .venv --require-hashes -r requirements/uv.txt

@@ -1,0 +1,450 @@
+"""Measures the connector against an emulated account, and writes docs/performance.md.
+
+usage: python -m benchmarks.bench [--scenario NAME ...] [--only TEXT] [--runs 3] [--quick] [--full]
+                                  [--against NAME=COMMAND ...] [--out docs/performance.md]
+
+Each measurement has a fresh emulator and a fresh process of the connector, one after the other. The table of a scenario
+is printed; with --out it also replaces the one between that scenario's markers in the file. Every other connector
+named with --against is a command that takes `read --config FILE --catalog FILE`: see run_manifest.py and run_singer.py.
+"""
+
+import argparse
+import os
+import platform
+import re
+import statistics
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timezone
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from benchmarks.measure import Run, Server, account, listings, requests_needed, run
+from integration_tests.connector import SCRIPT, JsonObject, configured
+
+LIMIT = 5
+CONTACTS = {"contacts": 20_000}
+TYPICAL = {**CONTACTS, "deals": 5_000, "campaigns": 300, "lists": 40}
+TYPICAL_STREAMS = ("contacts", "deals", "campaigns", "lists")
+BESIDE_CONTACTS = ("contact_custom_field_values", "contact_tags", "contact_lists", "contact_score_values")
+# Where the API itself can leave out what has not changed.
+FILTERED = ("contacts", "deals", "activities")
+# The network and the server of an ordinary account: deep pages take longer.
+ORDINARY: Mapping[str, Any] = {"latency_ms": 300, "latency_jitter": 0.3, "latency_ms_per_1000_offset": 10}
+EMPTY_STREAM = "forms"
+
+COLUMNS = ("", "x minimum", "requests over", "429", "missing", "records", "requests", "wall s", "CPU s", "peak MB")
+
+Row = tuple[str, ...]
+
+
+@dataclass
+class Reading:
+    """One read, and what it would have taken at least."""
+
+    run: Run
+    start_up: float
+    needed: int
+    requests: int
+    throttled: int
+    missing: int
+    per_second: float = LIMIT
+    log: list[JsonObject] = field(default_factory=list)
+
+    @property
+    def ratio(self) -> float:
+        """Wall time over that of the fewest possible requests at the allowed rate, start-up included on both sides."""
+        return self.run.seconds / (self.needed / self.per_second + self.start_up)
+
+
+@dataclass
+class Bench:
+    """What is measured, and how much of it."""
+
+    connectors: dict[str, str]
+    runs: int = 3
+    quick: bool = False
+    full: bool = False
+    only: str = ""
+    _start_ups: dict[str, float] = field(default_factory=dict)
+
+    @property
+    def ours(self) -> str:
+        return next(iter(self.connectors))
+
+    @cached_property
+    def catalog(self) -> list[JsonObject]:
+        """The streams as discovered, before anything is measured."""
+        with Server({}, {"rate_limit_window": "off"}) as server:
+            return run(self.connectors[self.ours], "discover", {"config": self.config(server)}).catalog
+
+    def config(self, server: Server, **more: Any) -> JsonObject:
+        return {"api_url": server.url, "api_key": server.api_key, "custom_fields": "off", **more}
+
+    def scaled(self, rows: Mapping[str, int]) -> dict[str, int]:
+        return {name: max(1, count // 20) for name, count in rows.items()} if self.quick else dict(rows)
+
+    def cells(self, labels: Mapping[str, Any], long: Sequence[str] = ()) -> Iterator[tuple[str, Any]]:
+        """The rows of a table that are wanted; with --quick only the first and the last."""
+        wanted = [
+            (label, what)
+            for label, what in labels.items()
+            if self.only in label and (self.full or self.only or label not in long)
+        ]
+        yield from wanted[:: max(1, len(wanted) - 1)] if self.quick else wanted
+
+    def times(self) -> range:
+        return range(self.runs)
+
+    def start_up(self, name: str, settings: Mapping[str, Any]) -> float:
+        """How long it takes to read a stream that is empty, at the same latency."""
+        latency = {key: value for key, value in settings.items() if key.startswith("latency")}
+        key = f"{name} {sorted(latency.items())}"
+        if key not in self._start_ups:
+            with Server({"contacts": 1, EMPTY_STREAM: 0}, latency) as server:
+                files = {"config": self.config(server), "catalog": configured(self.catalog, EMPTY_STREAM)}
+                reads = [run(self.connectors[name], "read", files).seconds for _ in self.times()]
+            self._start_ups[key] = statistics.median(reads)
+        return self._start_ups[key]
+
+    def read(
+        self,
+        server: Server,
+        rows: Mapping[str, int],
+        settings: Mapping[str, Any],
+        streams: Sequence[str],
+        *,
+        name: str = "",
+        filtered: Sequence[str] = (),
+        needed: int | None = None,
+        per_second: float = LIMIT,
+        state: Any = None,
+        **more: Any,
+    ) -> Reading:
+        """Read these streams from a server that has just been started with these rows and settings."""
+        name = name or self.ours
+        start_up = self.start_up(name, settings)
+        server.control("requests", "DELETE")
+        files = {"config": self.config(server), "catalog": configured(self.catalog, *streams)}
+        done = run(self.connectors[name], "read", {**files, **({"state": state} if state else {})}, **more)
+        asked = server.control("requests")
+        return Reading(
+            done,
+            start_up,
+            needed or requests_needed(streams, rows, filtered),
+            asked["total"],
+            asked["throttled"],
+            0 if state else sum(missing(done, stream, rows) for stream in streams),
+            per_second,
+            asked["requests"],
+        )
+
+    def fresh(
+        self, rows: Mapping[str, int], settings: Mapping[str, Any], streams: Sequence[str], **more: Any
+    ) -> list[Reading]:
+        """As many readings as there are to be runs, each from a server of its own."""
+        readings = []
+        for _ in self.times():
+            with Server(rows, settings) as server:
+                readings.append(self.read(server, rows, settings, streams, **more))
+        return readings
+
+
+def missing(done: Run, stream: str, rows: Mapping[str, int]) -> int:
+    """Rows of a stream that did not arrive."""
+    listing = listings()[stream]
+    if listing.by_id:
+        return len(account(rows).ids(listing.resource) - done.ids[stream])
+    return max(0, len(account(rows).ids(listing.resource)) - done.records[stream])
+
+
+def median(values: Sequence[float]) -> float:
+    return statistics.median(values)
+
+
+def row(label: str, readings: Sequence[Reading]) -> Row:
+    """A line of the common table: medians, but the worst of what is missing."""
+    return (
+        label,
+        f"**{median([one.ratio for one in readings]):.2f}**",
+        f"**{median([100 * (one.requests / one.needed - 1) for one in readings]):+.1f}%**",
+        f"**{median([one.throttled for one in readings]):g}**",
+        f"**{max(one.missing for one in readings)}**",
+        f"{median([one.run.records.total() for one in readings]):,.0f}",
+        f"{median([one.requests for one in readings]):,.0f} of {median([one.needed for one in readings]):,.0f}",
+        f"{median([one.run.seconds for one in readings]):.1f}",
+        f"{median([one.run.cpu_seconds for one in readings]):.1f}",
+        f"{median([one.run.peak_megabytes for one in readings]):.0f}",
+    )
+
+
+@dataclass(frozen=True)
+class Table:
+    header: Sequence[str]
+    rows: list[Row]
+
+
+def one_big_stream(bench: Bench) -> Table:
+    """20,000 contacts and nothing else, so that no other stream can fill the gaps; by latency, and by how much the
+    network shifts the requests against each other."""
+    rows = bench.scaled(CONTACTS)
+    grid = {
+        f"{latency} ms, jitter {jitter} ms": {"latency_ms": latency, "arrival_jitter_ms": jitter}
+        for latency in (300, 500, 1500)
+        for jitter in (0, 20, 100)
+    }
+    return Table(COLUMNS, [row(label, bench.fresh(rows, how, ["contacts"])) for label, how in bench.cells(grid)])
+
+
+def typical(bench: Bench) -> Table:
+    """An account of 20,000 contacts, 5,000 deals, 300 campaigns and 40 lists at 300 ms plus 1 ms per 100 rows of offset,
+    30% more or less. `every stream` leaves out those that are read contact by contact, and custom objects."""
+    rows = bench.scaled(TYPICAL)
+    every = "every stream"
+    grid = {"contacts, deals, campaigns, lists": TYPICAL_STREAMS, every: tuple(listings())}
+    found = bench.cells(grid, long=[every])
+    return Table(COLUMNS, [row(label, bench.fresh(rows, ORDINARY, streams)) for label, streams in found])
+
+
+def nothing_new(bench: Bench) -> Table:
+    """The typical account, read, and read again with the state of the first read while nothing changed. The minimum
+    is one request where the API can leave out what did not change (contacts, deals), and all pages elsewhere; the
+    second read also has the rows within the lookback of 24 hours."""
+    rows = bench.scaled(TYPICAL)
+    first: list[Reading] = []
+    second: list[Reading] = []
+    for _ in bench.times():
+        with Server(rows, ORDINARY) as server:
+            first.append(bench.read(server, rows, ORDINARY, TYPICAL_STREAMS))
+            time.sleep(1)
+            state = list(first[-1].run.states.values())
+            second.append(bench.read(server, rows, ORDINARY, TYPICAL_STREAMS, state=state, filtered=FILTERED))
+    return Table(COLUMNS, [row("first read", first), row("second read", second)])
+
+
+def latency(bench: Bench) -> Table:
+    """Contacts, deals, campaigns and lists of the typical account by the latency of the API."""
+    rows = bench.scaled(TYPICAL)
+    grid = {f"{one} ms": {**ORDINARY, "latency_ms": one} for one in (100, 500, 1500)}
+    return Table(COLUMNS, [row(label, bench.fresh(rows, how, TYPICAL_STREAMS)) for label, how in bench.cells(grid)])
+
+
+def sideloads(bench: Bench) -> Table:
+    """Contacts alone, and with what belongs to them: custom field values, tags, lists and scores. The minimum is
+    that of the contacts alone, for the API can send all of this beside them."""
+    rows = bench.scaled({"contacts": 5_000})
+    needed = requests_needed(["contacts"], rows)
+    grid = {"contacts": ("contacts",), "contacts and what belongs to them": ("contacts", *BESIDE_CONTACTS)}
+    return Table(
+        COLUMNS,
+        [row(label, bench.fresh(rows, ORDINARY, streams, needed=needed)) for label, streams in bench.cells(grid)],
+    )
+
+
+def busy_account(bench: Bench) -> Table:
+    """5,000 contacts while something else takes 2 of the account's 5 requests per second, so that 3 are the minimum's
+    rate. *Repeated early*: answers 429 whose request came again before Retry-After (1 s) was over. *Sent in a
+    pause*: requests of any kind that arrived later than 0.1 s after a 429 and before its Retry-After was over."""
+    rows = bench.scaled({"contacts": 5_000})
+    settings = {**ORDINARY, "other_consumer_per_second": 2, "retry_after": 1}
+    readings = bench.fresh(rows, settings, ["contacts"], per_second=LIMIT - 2)
+    worst = [max(values) for values in zip(*(impatience(one.log) for one in readings), strict=True)]
+    share = median([100 * one.throttled / one.requests for one in readings])
+    common = row("2 of 5 taken", readings)
+    return Table(
+        (*COLUMNS[:4], "answered 429", "repeated early", "sent in a pause", *COLUMNS[4:]),
+        [(*common[:4], f"**{share:.0f}%**", *(f"**{one}**" for one in worst), *common[4:])],
+    )
+
+
+def impatience(log: Sequence[JsonObject], retry_after: float = 1, grace: float = 0.1) -> tuple[int, int]:
+    """How many throttled requests came again too early, and how many of all requests arrived during a pause."""
+
+    def what(request: JsonObject) -> tuple[Any, ...]:
+        return request["path"], sorted(request["query"].items())
+
+    repeated, during = 0, set()
+    for first in (one for one in log if one["throttled"]):
+        begin, end = first["time"], first["time"] + retry_after
+        inside = [one for one in log if begin < one["time"] < end]
+        repeated += any(what(one) == what(first) for one in inside)
+        during |= {one["time"] for one in inside if one["time"] > begin + grace}
+    return repeated, len(during)
+
+
+def million(bench: Bench) -> Table:
+    """1,000,000 contacts from a server without a limit, as memory and not time is the question; once with a reader of
+    stdout that takes 4 MB per second only. *Growth* is from the first quarter of the records to the last."""
+    rows = {"contacts": 50_000 if bench.quick else 1_000_000}
+    settings = {"rate_limit_window": "off"}
+    found = []
+    for label, pace in bench.cells({"fast reader": None, "slow reader": 4e6}):
+        with Server(rows, settings) as server:
+            files = {
+                "config": bench.config(server, requests_per_second=100),
+                "catalog": configured(bench.catalog, "contacts"),
+            }
+            done = run(bench.connectors[bench.ours], "read", files, bytes_per_second=pace)
+        records = done.records.total()
+        quarters = [
+            max(
+                (one.megabytes for one in done.samples if records * low <= one.records <= records * (low + 0.25)),
+                default=0,
+            )
+            for low in (0, 0.25, 0.5, 0.75)
+        ]
+        found.append(
+            (
+                label,
+                f"**{done.peak_megabytes:.0f}**",
+                f"**{quarters[-1] - quarters[0]:+.0f}**",
+                " / ".join(f"{one:.0f}" for one in quarters),
+                f"**{missing(done, 'contacts', rows)}**",
+                f"{records:,}",
+                f"{done.seconds:.0f}",
+                f"{done.cpu_seconds:.0f}",
+                f"{records / done.cpu_seconds:,.0f}",
+            )
+        )
+    header = ("", "peak MB", "growth MB", "MB by quarter", "missing", "records", "wall s", "CPU s", "records per CPU s")
+    return Table(header, found)
+
+
+def changing(bench: Bench) -> Table:
+    """Contacts, deals, campaigns and lists of the typical account while 2 rows per second each are inserted, updated
+    and deleted among its contacts and deals. *Lost* are rows that were there from the beginning to the end and did
+    not arrive."""
+    rows, settings = bench.scaled(TYPICAL), ORDINARY
+    watched = ("contacts", "deals")
+    seeds = range(1, (50 if bench.full else 2 if bench.quick else 3) + 1)
+    found = []
+    for name in bench.connectors:
+        readings, lost = [], []
+        for seed in seeds:
+            with Server(rows, settings) as server:
+                bench.start_up(name, settings)
+                paces = dict.fromkeys(("inserts_per_second", "updates_per_second", "deletes_per_second"), 2)
+                server.control("mutate", "POST", {**paces, "resources": list(watched), "seed": seed})
+                readings.append(bench.read(server, rows, settings, TYPICAL_STREAMS, name=name))
+                throughout = server.control("mutate", "DELETE")["resources"]
+            lost.append([len(set(throughout[one]["throughout"]) - readings[-1].run.ids[one]) for one in watched])
+        common = row(name, readings)
+        contacts, deals = (sum(column) for column in zip(*lost, strict=True))
+        found.append(
+            (
+                *(name, f"{len(seeds)}", f"**{contacts}**", f"**{deals}**", f"**{max(map(sum, lost))}**"),
+                *(common[1], common[2], common[3], *common[5:]),
+            )
+        )
+    return Table(("", "seeds", "contacts lost", "deals lost", "most in a read", *COLUMNS[1:4], *COLUMNS[5:]), found)
+
+
+def startup(bench: Bench) -> Table:
+    """The commands that read nothing, on an account that answers at once, and reading a stream that is empty. *Imports*:
+    the share of the process's time that Python spent importing, by its own account, which slows it down itself."""
+    command, rows = bench.connectors[bench.ours], []
+    with Server({EMPTY_STREAM: 0}, {"rate_limit_window": "off"}) as server:
+        config = {"config": bench.config(server)}
+        reading = {**config, "catalog": configured(bench.catalog, EMPTY_STREAM)}
+        commands: Mapping[str, JsonObject] = {"spec": {}, "check": config, "discover": config, "read": reading}
+        for what, files in bench.cells(commands):
+            runs = [run(command, what, files) for _ in bench.times()]
+            profiled = run(command, what, files, environment={"PYTHONPROFILEIMPORTTIME": "1"})
+            imports = sum(map(int, re.findall(r"^import time: +(\d+) \|", profiled.stderr, re.M))) / 1e6
+            rows.append(
+                (
+                    what,
+                    f"**{100 * imports / profiled.seconds:.0f}%**",
+                    f"{median([one.seconds for one in runs]):.2f}",
+                    f"{median([one.cpu_seconds for one in runs]):.2f}",
+                    f"{median([one.peak_megabytes for one in runs]):.0f}",
+                )
+            )
+    return Table(("", "imports", "wall s", "CPU s", "peak MB"), rows)
+
+
+def comparison(bench: Bench) -> Table:
+    """The connectors on the same typical account in the same run: contacts, deals, campaigns and lists, read anew. The
+    minimum is the same for all: 100 rows per request, 5 requests per second."""
+    rows = bench.scaled(TYPICAL)
+    return Table(
+        COLUMNS,
+        [row(name, bench.fresh(rows, ORDINARY, TYPICAL_STREAMS, name=name)) for name in bench.connectors],
+    )
+
+
+SCENARIOS: Mapping[str, Callable[[Bench], Table]] = {
+    "one-big-stream": one_big_stream,
+    "typical": typical,
+    "latency": latency,
+    "nothing-new": nothing_new,
+    "sideloads": sideloads,
+    "busy-account": busy_account,
+    "changing": changing,
+    "comparison": comparison,
+    "startup": startup,
+    "million": million,
+}
+# Those that are only run when they are named, or with --full or --quick.
+LONG = frozenset({"million"})
+
+
+def text(name: str, bench: Bench, table: Table) -> str:
+    """What the file says between a scenario's markers."""
+    explanation = re.sub(r"\s+", " ", SCENARIOS[name].__doc__ or "")
+    options = "".join([" --full" if bench.full else "", " --quick" if bench.quick else ""])
+    others = "".join(f" --against {one}=..." for one in list(bench.connectors)[1:])
+    when = datetime.now(timezone.utc).strftime("%Y-%m-%d")
+    runs = "one run" if bench.runs == 1 else f"medians of {bench.runs} runs"
+    lines = [
+        table.header,
+        ["---"] + ["---:"] * (len(table.header) - 1),
+        *table.rows,
+    ]
+    return "\n".join(
+        [
+            f"## {name}",
+            explanation,
+            "",
+            *(f"| {' | '.join(line)} |" for line in lines),
+            "",
+            f"`python -m benchmarks.bench --scenario {name}{options}{others}`: {runs}, {when}, "
+            f"{os.cpu_count()} cores, Python {platform.python_version()}.",
+        ]
+    )
+
+
+def write(page: Path, name: str, content: str) -> None:
+    """Put a scenario's section between its markers, or at the end of the page."""
+    before, after = f"<!-- {name} -->\n", f"\n<!-- end of {name} -->"
+    old = page.read_text() if page.exists() else "# Performance\n"
+    section = f"{before}{content}{after}"
+    pattern = re.compile(f"{re.escape(before)}.*?{re.escape(after)}", re.S)
+    page.write_text(pattern.sub(lambda _: section, old) if pattern.search(old) else f"{old.rstrip()}\n\n{section}\n")
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.bench", description=(__doc__ or "").split("\n")[0])
+    parser.add_argument("--scenario", nargs="+", choices=list(SCENARIOS), metavar="NAME", help=", ".join(SCENARIOS))
+    parser.add_argument("--only", default="", help="only rows of the tables whose label has this text")
+    parser.add_argument("--runs", type=int, help="measurements of each row; 3, or 1 with --quick")
+    parser.add_argument("--quick", action="store_true", help="a twentieth of the rows, for a look at the tool itself")
+    parser.add_argument("--full", action="store_true", help="also what takes hours: 1,000,000 contacts, 50 seeds")
+    parser.add_argument("--command", default=str(SCRIPT), help="the connector's own command")
+    parser.add_argument("--against", nargs="+", action="extend", default=[], metavar="NAME=COMMAND")
+    parser.add_argument("--out", type=Path, help="the page whose tables are replaced")
+    given = parser.parse_args(arguments)
+    others = dict(one.split("=", 1) for one in given.against)
+    runs = given.runs or (1 if given.quick else 3)
+    bench = Bench({"this connector": given.command, **others}, runs, given.quick, given.full, given.only)
+    for name in given.scenario or [one for one in SCENARIOS if given.full or given.quick or one not in LONG]:
+        content = text(name, bench, SCENARIOS[name](bench))
+        print(content, end="\n\n", flush=True)
+        if given.out:
+            write(given.out, name, content)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,252 @@
+"""One account as one process sees it: its request budget, what is read from it only once, and the progress.
+
+https://developers.activecampaign.com/reference/rate-limits: 5 requests per second and account, for everything
+that uses it together; `RateLimit-Limit` and `RateLimit-Remaining` on answers; `Retry-After`, in seconds, on a 429.
+"""
+
+import logging
+import statistics
+import tempfile
+import threading
+import time
+import zlib
+from collections import deque
+from collections.abc import Callable, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any, TypeVar
+
+import requests
+from airbyte_cdk.sources.streams.call_rate import APIBudget
+
+from source_activecampaign.progress import Progress
+
+LOGGER = logging.getLogger("airbyte")
+_T = TypeVar("_T")
+
+# Threads that wait for an answer or for their turn, for all streams together.
+THREADS = 24
+
+
+class Pace:
+    """When the next request may leave, so that the server never counts more than its limit in any second.
+
+    Requests leave one by one, `1 / rate` seconds apart and a little more: a server that counts in a sliding window
+    answers a burst with 429, one that counts otherwise does not mind an even pace. What it says is used:
+
+    * `RateLimit-Remaining` tells, next to the requests of our own in the last second, how many others the account
+      serves; those are left to them.
+    * A 429 stops every thread until its Retry-After has passed, and slows the pace: at first by what a network that
+      delays requests unevenly needs, then by more. Quiet requests bring it back slowly.
+
+    `clock` and `sleep` are for tests.
+    """
+
+    # Five requests in 1.02 s: room for a network that delays one request 20 ms more than another.
+    MARGIN = 1.02
+    # Five in 1.09 s after a first 429: enough for 100 ms.
+    UNEVEN = 1.07
+    SLOWER = 1.2
+    SLOWEST = 4.0
+    QUIET_REQUESTS = 200
+
+    def __init__(
+        self,
+        requests_per_second: float,
+        clock: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        if requests_per_second <= 0:
+            raise ValueError("requests_per_second must be greater than 0")
+        self._rate = requests_per_second
+        self._clock, self._sleep = clock, sleep
+        self._lock = threading.Lock()
+        self._next = self._resume = clock()
+        self._pauses = 0
+        self._factor = 1.0
+        self._quiet = 0
+        self._departures: deque[float] = deque(maxlen=64)
+        self._others: deque[float] = deque(maxlen=5)
+
+    def wait(self) -> float:
+        """Return when the next request may leave, with the moment at which it did."""
+        while True:
+            with self._lock:
+                departure, pauses = max(self._clock(), self._next), self._pauses
+                self._next = departure + self.interval()
+            while (rest := departure - self._clock()) > 0:
+                self._sleep(rest)
+            # Those who waited while a pause was ordered get in line again, so that they do not leave all at once.
+            with self._lock:
+                if pauses == self._pauses:
+                    self._departures.append(departure)
+                    return departure
+
+    def interval(self) -> float:
+        """Seconds between two requests."""
+        others = statistics.median(self._others) if len(self._others) >= 3 else 0.0
+        share = max(self._rate - others, self._rate / 5)
+        return self.MARGIN * self._factor / share
+
+    def throttled(self, seconds: float) -> None:
+        """A request was answered 429: nothing leaves for so many seconds, and then less than before."""
+        with self._lock:
+            resume = self._clock() + seconds
+            if self._clock() >= self._resume:
+                self._factor = (
+                    self.UNEVEN if self._factor < self.UNEVEN else min(self._factor * self.SLOWER, self.SLOWEST)
+                )
+            self._quiet = 0
+            if resume > self._resume:
+                # All turns that were given out are void, so the line begins anew.
+                self._resume = self._next = resume
+                self._pauses += 1
+
+    def served(self, departure: float | None, limit: float | None, remaining: float | None) -> None:
+        """A request was answered otherwise; `limit` and `remaining` are what the answer said about the budget."""
+        with self._lock:
+            self._quiet += 1
+            if self._quiet >= self.QUIET_REQUESTS and self._factor > 1:
+                self._factor, self._quiet = max(1.0, self._factor / 1.05), 0
+            if departure is None or limit is None or remaining is None:
+                return
+            own = sum(departure - 1 < one <= departure for one in self._departures)
+            if own < limit:
+                # With a full second of our own there is nothing left to compare.
+                self._others.append(max(0.0, limit - own - remaining))
+
+
+class Answers:
+    """Answers that several streams want, each fetched once: by the first who asks, while the others wait for it.
+
+    They are kept compressed in a temporary file, since a stream that starts late may want all of a large listing.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._file: Any = None
+        self._kept: dict[str, Future[tuple[int, int, Mapping[str, str]]]] = {}
+
+    def get(self, url: str, fetch: Callable[[], requests.Response]) -> tuple[requests.Response, bool]:
+        """The answer for a URL, and whether it was fetched now. Only a complete answer (200) is kept."""
+        while True:
+            with self._lock:
+                future = self._kept.get(url)
+                if future is None:
+                    mine = self._kept[url] = Future()
+            if future is None:
+                return self._fetch(url, fetch, mine), True
+            try:
+                place, length, headers = future.result()
+            except LookupError:
+                # Whoever fetched it got no answer to keep: ask ourselves.
+                continue
+            return self._restored(url, place, length, headers), False
+
+    def _fetch(self, url: str, fetch: Callable[[], requests.Response], mine: Future[Any]) -> requests.Response:
+        kept = False
+        try:
+            response = fetch()
+            if response.status_code == requests.codes.ok and response.content:
+                packed = zlib.compress(response.content, 1)
+                with self._lock:
+                    if self._file is None:
+                        self._file = tempfile.TemporaryFile(prefix="activecampaign-")  # noqa: SIM115
+                    place = self._file.seek(0, 2)
+                    self._file.write(packed)
+                mine.set_result((place, len(packed), dict(response.headers)))
+                kept = True
+            return response
+        finally:
+            if not kept:
+                with self._lock:
+                    del self._kept[url]
+                mine.set_exception(LookupError(url))
+
+    def _restored(self, url: str, place: int, length: int, headers: Mapping[str, str]) -> requests.Response:
+        with self._lock:
+            self._file.seek(place)
+            packed = self._file.read(length)
+        response = requests.Response()
+        response.status_code = requests.codes.ok
+        response.url = url
+        response.headers.update(headers)
+        response._content = zlib.decompress(packed)
+        return response
+
+
+class Account(APIBudget):
+    """What the streams of one command share.
+
+    It is an APIBudget because that is what the CDK hands to every requester and custom component of a source.
+    """
+
+    def __init__(
+        self,
+        requests_per_second: float,
+        clock: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        super().__init__(policies=[])
+        self.pace = Pace(requests_per_second, clock, sleep)
+        self.progress = Progress()
+        self.answers = Answers()
+        # The listings that more than one of the selected streams reads.
+        self.shared: set[str] = set()
+        # A thread that never starts costs nothing.
+        self.executor = ThreadPoolExecutor(max_workers=THREADS, thread_name_prefix="request")
+        self._lock = threading.Lock()
+        self._once: dict[str, Future[Any]] = {}
+
+    def once(self, key: str, read: Callable[[], _T]) -> _T:
+        """The result of `read` for this key, read by the first who asks while the others wait for it.
+
+        What `read` raises is raised to all of them.
+        """
+        with self._lock:
+            future = self._once.get(key)
+            mine = future is None
+            if future is None:
+                future = self._once[key] = Future()
+        if mine:
+            try:
+                future.set_result(read())
+            except BaseException as error:
+                future.set_exception(error)
+        result: _T = future.result()
+        return result
+
+    def acquire_call(self, request: Any, block: bool = True, timeout: float | None = None) -> None:
+        """Wait until the request may leave."""
+        departure = self.pace.wait()
+        if request is not None:
+            setattr(request, _DEPARTURE, departure)
+
+    def update_from_response(self, request: Any, response: Any) -> None:
+        """Learn from an answer how much of the account's limit is there for us."""
+        if response.status_code == requests.codes.too_many_requests:
+            seconds = retry_after(response)
+            LOGGER.info(
+                "ActiveCampaign asked for a pause of %g s (HTTP 429): the account's limit is shared by everything "
+                "that uses it.",
+                seconds,
+            )
+            self.pace.throttled(seconds)
+        else:
+            limit, remaining = (_number(response, f"RateLimit-{name}") for name in ("Limit", "Remaining"))
+            self.pace.served(getattr(request, _DEPARTURE, None), limit, remaining)
+
+
+_DEPARTURE = "_activecampaign_departure"
+
+
+def retry_after(response: requests.Response, default: float = 1.0) -> float:
+    """Seconds to wait after a 429; `default` where the header is absent or not a number."""
+    seconds = _number(response, "Retry-After")
+    return default if seconds is None else max(0.0, seconds)
+
+
+def _number(response: requests.Response, header: str) -> float | None:
+    try:
+        return float(response.headers.get(header, ""))
+    except ValueError:
+        return None

@@ -1,0 +1,240 @@
+"""The docs say what the code does: nothing that they repeat from it may be out of date."""
+
+import ast
+import importlib.util
+import json
+import re
+import sys
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+from conftest import MANIFEST
+from source_activecampaign.custom_fields import Definition, Plan
+
+ROOT = Path(__file__).resolve().parent.parent
+DOCS = ROOT / "docs"
+GUIDE = (DOCS / "activecampaign.md").read_text()
+CONTRIBUTING = (ROOT / "CONTRIBUTING.md").read_text()
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted(DOCS.iterdir())]
+STREAMS = {entry["$parameters"]["name"] for entry in MANIFEST["definitions"]["streams"].values()} - {"me"}
+PEERS = ("hevo", "singer", "airbyte", "nekt")
+PROPERTIES = MANIFEST["spec"]["connection_specification"]["properties"]
+
+
+def load_generator() -> ModuleType:
+    spec = importlib.util.spec_from_file_location("generate_docs", ROOT / "scripts" / "generate_docs.py")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules["generate_docs"] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+generator = load_generator()
+
+
+@pytest.fixture(scope="module")
+def streams():
+    return {one.name: one for one in generator.streams()}
+
+
+def table(text: str, heading: str) -> list[list[str]]:
+    """The rows of the table whose first column is headed so."""
+    lines = text.splitlines()
+    begin = next(number for number, line in enumerate(lines) if line.startswith(f"| {heading} |"))
+    rows = []
+    for line in lines[begin + 2 :]:
+        if not line.startswith("|"):
+            break
+        rows.append([cell.strip() for cell in line.strip("|").split("|")])
+    return rows
+
+
+def blocks(text: str, language: str) -> list[str]:
+    return re.findall(rf"^```{language}\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
+
+
+# --- docs/streams.md --------------------------------------------------------------------------------------------
+
+
+def test_the_page_of_streams_is_up_to_date():
+    assert generator.main(["--check"]) == 0, "run: .venv/bin/python scripts/generate_docs.py"
+
+
+def test_a_page_that_is_out_of_date_is_noticed_and_written_anew(tmp_path, monkeypatch, capsys):
+    page = tmp_path / "streams.md"
+    monkeypatch.setattr(generator, "PAGE", page)
+    assert generator.main(["--check"]) == 1
+    assert not page.exists()
+    page.write_text("old")
+    assert generator.main(["--check"]) == 1
+    assert "out of date" in capsys.readouterr().err
+    assert page.read_text() == "old"
+    assert generator.main([]) == 0
+    assert generator.main(["--check"]) == 0
+
+
+def test_every_stream_has_one_complete_row():
+    rows = {re.match(r"\[(\w+)\]", row[0])[1]: row for row in table(generator.page(), "Stream") if "[" in row[0]}
+    assert set(rows) == STREAMS
+    assert len(table(generator.page(), "Stream")) == len(STREAMS) + 1
+    for name, (_, endpoint, key, cursor, modes, requests, *peers) in rows.items():
+        assert "](https://developers.activecampaign.com/reference/" in endpoint, name
+        assert key.startswith("`"), name
+        assert bool(cursor) == ("incremental" in modes), name
+        assert requests.startswith("1 per "), name
+        assert len(peers) == 4, name
+
+
+def test_every_stream_of_a_peer_is_ours_and_marked(streams):
+    elsewhere = generator.peers()
+    assert set(elsewhere) <= set(streams)
+    counts = {peer: sum(row[peer] == "yes" for row in elsewhere.values()) for peer in PEERS}
+    assert counts == {"hevo": 38, "singer": 59, "airbyte": 7, "nekt": 6}
+    shown = {re.match(r"\[(\w+)\]", row[0])[1]: row[-4:] for row in table(generator.page(), "Stream") if "[" in row[0]}
+    for name, row in elsewhere.items():
+        assert shown[name] == [row[peer] or "no" for peer in PEERS], name
+
+
+def test_every_reference_leads_to_a_stream(streams):
+    for one in streams.values():
+        assert set(one.references.values()) <= set(streams), one.name
+
+
+@pytest.mark.parametrize(
+    ("name", "endpoint", "cursor", "cost"),
+    [
+        ("contacts", "contacts", "udate", "1 per 100 changed rows"),
+        ("tags", "tags", "updated_timestamp", "1 per 100 rows"),
+        ("users", "users", None, "1 per 100 rows"),
+        ("contact_score_values", "contacts", "mdate", "1 per 100 contacts"),
+        ("contact_goals", "contacts/{contact}/contactGoals", "tstamp", "1 per changed contact"),
+        ("geo_addresses", "contacts/{contact}", "contact_udate", "1 per changed contact"),
+    ],
+)
+def test_what_is_read_from_the_manifest(streams, name, endpoint, cursor, cost):
+    one = streams[name]
+    assert (one.endpoint, one.cursor, one.cost) == (endpoint, cursor, cost)
+
+
+def test_diagrams_show_relations_once_and_leave_out_users(streams):
+    lines = generator.relations(streams.values(), list(streams.values()))
+    assert '  contacts |o--o{ contact_tags : "contact"' in lines
+    pairs = [frozenset((line.split()[0], line.split()[2])) for line in lines if "}o--o{" in line]
+    assert len(pairs) == len(set(pairs))
+    assert [line for line in lines if line.split()[0] == "users"] == []
+
+
+# --- the user guide ---------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", PROPERTIES)
+def test_the_guide_explains_every_setting(name):
+    one = PROPERTIES[name]
+    explained = re.search(rf'<FieldAnchor field="{name}">(.+?)</FieldAnchor>', GUIDE, re.DOTALL)
+    assert explained, name
+    assert f"**{one['title']}** (`{name}`" in explained[1]
+    if "default" in one:
+        assert str(one["default"]) in explained[1]
+    for choice in one.get("enum", []):
+        assert f"`{choice}`" in GUIDE, choice
+
+
+def test_the_guide_names_the_required_settings_as_prerequisites():
+    prerequisites = re.search(r"## Prerequisites\n(.+?)\n## ", GUIDE, re.DOTALL)[1]
+    for name in MANIFEST["spec"]["connection_specification"]["required"]:
+        assert PROPERTIES[name]["title"] in prerequisites
+
+
+def test_the_guide_names_columns_as_they_are_named():
+    rows = table(GUIDE, "Id")
+    fields = [Definition(number, title, kind, tag.strip("`")) for number, title, tag, kind, _ in rows]
+    columns = list(Plan.of("columns", fields).properties())
+    assert [name for row in rows for name in re.findall(r"`(\w+)`", row[4])] == columns
+
+
+def test_the_guide_counts_the_streams_right(streams):
+    assert f"has {len(streams)} streams" in GUIDE
+    by_contact = {one.name for one in streams.values() if one.cost == "1 per changed contact"}
+    sentence = re.search(r"(\w+) streams are read contact by contact: (.+?)\. ", GUIDE)
+    assert set(re.findall(r"`(\w+)`", sentence[2])) == by_contact
+    assert sentence[1] == {5: "Five", 6: "Six", 7: "Seven"}[len(by_contact)]
+    filtered = re.search(r"Only (.+?) can be selected by time", GUIDE)[1]
+    assert set(re.findall(r"`(\w+)`", filtered)) == {one.name for one in streams.values() if "changed rows" in one.cost}
+
+
+def test_the_guide_mentions_streams_that_exist(streams):
+    words = set(re.findall(r"`([a-z]+(?:_[a-z]+)+)`", GUIDE))
+    mentioned = {word for word in words if re.match(r"(contact|deal|account|ecommerce|task|list|campaign)_", word)}
+    assert mentioned - set(streams) - set(PROPERTIES) - {"account_username"} == set()
+    assert len(mentioned) > 10
+
+
+def sentences() -> str:
+    """Every text of the code and the manifest, with `...` where a value is filled in."""
+    texts = []
+    for path in sorted((ROOT / "source_activecampaign").glob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Constant) and isinstance(node.value, str):
+                texts.append(re.sub(r"%[dsg]", "...", node.value))
+            elif isinstance(node, ast.JoinedStr):
+                parts = (one.value if isinstance(one, ast.Constant) else "..." for one in node.values)
+                texts.append("".join(map(str, parts)))
+    for answer in MANIFEST["definitions"]["answers"].values():
+        texts.append(re.sub(r"\{\{.+?\}\}", "...", answer.get("error_message", "")))
+    return "\n".join(" ".join(text.split()) for text in texts)
+
+
+def test_the_guide_quotes_messages_as_they_are():
+    said = sentences()
+    for message, *_ in table(GUIDE, "Message"):
+        for part in re.split(r"\.\.\. | \.\.\.|\.\.\.| / ", message):
+            assert part.strip(" ()") in said, part
+
+
+def test_the_guide_links_to_headings_and_files_that_exist():
+    for path in (page for page in PAGES if page.suffix == ".md"):
+        text = path.read_text()
+        headings = re.findall(r"^#+ (.+)", text, re.MULTILINE)
+        anchors = {re.sub(r"[^\w -]", "", heading).lower().replace(" ", "-") for heading in headings}
+        for target in re.findall(r"\]\((?!https://)([^)\s]+)\)", text):
+            file, _, anchor = target.partition("#")
+            if file:
+                assert (path.parent / file).exists(), f"{path.name}: {target}"
+            else:
+                assert anchor in anchors, f"{path.name}: {target}"
+
+
+# --- README and CONTRIBUTING ------------------------------------------------------------------------------------
+
+
+def test_what_is_quoted_of_the_manifest_and_the_emulator_is_still_so():
+    sources = [ROOT / "manifest.yaml", ROOT / "integration_tests" / "emulator" / "resources.yaml"]
+    quoted = blocks(CONTRIBUTING, "yaml")
+    assert len(quoted) == 3
+    for block in quoted:
+        assert any(block in path.read_text() for path in sources), block
+
+
+def test_what_is_quoted_of_a_schema_is_still_so():
+    [block] = blocks(CONTRIBUTING, "json")
+    quoted, file = json.loads(block), json.loads((ROOT / "schemas" / "calendars.json").read_text())
+    assert quoted.pop("properties").items() <= file.pop("properties").items()
+    assert quoted == file
+
+
+def test_every_family_is_explained():
+    families = {entry["$ref"].rpartition("/")[2] for entry in MANIFEST["definitions"]["streams"].values()}
+    assert families == {row[0].strip("`") for row in table(CONTRIBUTING, "Family")}
+
+
+def test_every_module_is_explained():
+    modules = {path.name for path in (ROOT / "source_activecampaign").glob("*.py") if not path.name.startswith("__")}
+    assert modules == set(re.findall(r"`(\w+\.py)`", "".join(row[0] for row in table(CONTRIBUTING, "Module"))))
+
+
+@pytest.mark.parametrize("path", PAGES, ids=lambda path: path.name)
+def test_no_path_of_a_machine_is_mentioned(path):
+    found = re.findall(r"(?<![\w.])/(?:work|home|root|tmp|Users|opt|var)/\S*", path.read_text())
+    assert found == []
