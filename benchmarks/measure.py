@@ -1,7 +1,7 @@
 """Measures a connector from outside: an emulated account in one process, the connector in another.
 
-A connector is a command. It is run as `COMMAND read --config FILE --catalog FILE` and says what it read on its stdout, as
-messages of the Airbyte protocol or of Singer's.
+A connector is a command. It is run as `COMMAND read --config FILE --catalog FILE` and says what it read on its stdout,
+as messages of the Airbyte protocol or of Singer's.
 """
 
 import json
@@ -104,7 +104,7 @@ def _resource(path: str | None, key: str) -> str | None:
 
 
 def requests_needed(streams: Sequence[str], rows: Mapping[str, int], filtered: Sequence[str] = ()) -> int:
-    """One request per 100 rows of each listing, but one at least; `filtered` are those where nothing is left to read."""
+    """One request per 100 rows of each listing, but one at least; of those in `filtered` nothing is left to read."""
     stores = account(rows).store
     paged = {listings()[stream].paged for stream in streams}
     return sum(1 if one in filtered else max(1, -(-len(stores(one).alive) // PAGE_SIZE)) for one in paged)
@@ -181,8 +181,7 @@ def run(
         last = b""
         for line in _lines(process.stdout.fileno(), bytes_per_second):
             if line.startswith(b"{"):
-                with_type = orjson.loads(line)
-                measured.take(with_type)
+                measured.take(orjson.loads(line))
                 last = line if b"ERROR" in line or b"FATAL" in line else last
         _, status, usage = os.wait4(process.pid, 0)
         measured.seconds = time.monotonic() - began

@@ -383,3 +383,93 @@ def test_spec_from_the_root_folder(emulator: Emulator, connect: Connect) -> None
     [message] = [one for one in output.messages if one["type"] == "SPEC"]
     assert message["spec"]["connectionSpecification"]["required"] == ["api_url", "api_key"]
     assert json.dumps(message).count("airbyte_secret") == 1
+
+
+def test_given_a_state_for_a_full_refresh_when_read_then_everything_arrives(
+    emulator: Emulator, connect: Connect
+) -> None:
+    connector = connect(emulator, custom_fields="off")
+    streams = connector.discover().catalog
+    state = connector.read(configured(streams, "contacts")).state
+    again = connector.read(configured(streams, "contacts", full_refresh=True), state)
+    assert ids(again.records["contacts"]) == ids(emulator.account.rows("contacts"))
+
+
+# ---- each URL once --------------------------------------------------------------------------------------------
+
+SIDELOADS = {
+    "contact_custom_field_values": "fieldValues",
+    "contact_tags": "contactTags",
+    "contact_lists": "contactLists",
+    "contact_automations": "contactAutomations",
+    "contact_score_values": "scoreValues",
+    "account_contacts": "accountContacts",
+}
+
+
+def test_given_streams_that_contacts_carry_when_read_together_then_one_pass_serves_them_all(
+    emulator: Emulator, connect: Connect
+) -> None:
+    connector = connect(emulator)
+    streams = connector.discover().catalog
+    asked = len(emulator.requests)
+    alone = connector.read(configured(streams, "contacts"))
+    alone_asked, asked = len(emulator.requests) - asked, len(emulator.requests)
+    together = connector.read(configured(streams, "contacts", *SIDELOADS))
+    assert together.exit_code == alone.exit_code == 0
+    assert len(emulator.requests) - asked == alone_asked
+    assert ids(together.records["contacts"]) == ids(emulator.account.rows("contacts"))
+    for stream, resource in SIDELOADS.items():
+        assert ids(together.records[stream]) == ids(emulator.account.rows(resource)), stream
+
+
+def test_given_one_stream_that_contacts_carry_when_read_alone_then_it_reads_its_own_listing(
+    emulator: Emulator, connect: Connect
+) -> None:
+    output = read_everything(connect(emulator), "contact_tags")
+    assert {request.path for request in emulator.requests[-5:]} == {"/api/3/contactTags"}
+    assert ids(output.records["contact_tags"]) == ids(emulator.account.rows("contactTags"))
+
+
+def test_given_changed_contacts_only_when_read_again_then_the_streams_beside_them_are_still_complete(
+    emulator: Emulator, connect: Connect
+) -> None:
+    connector = connect(emulator)
+    streams = connector.discover().catalog
+    first = connector.read(configured(streams, "contacts"))
+    later = connector.read(configured(streams, "contacts", "contact_tags", "contact_lists"), first.state)
+    assert len(later.records["contacts"]) < 5
+    assert ids(later.records["contact_tags"]) == ids(emulator.account.rows("contactTags"))
+    assert ids(later.records["contact_lists"]) == ids(emulator.account.rows("contactLists"))
+
+
+def test_given_a_server_that_sends_no_sideloads_when_read_then_the_own_listings_are_read(
+    emulator: Emulator, connect: Connect
+) -> None:
+    # An unknown include is ignored by the API, as any unknown parameter is.
+    emulator.settings.patch({"ignored_includes": ["contactTags", "fieldValues"]})
+    output = read_everything(connect(emulator), "contacts", *SIDELOADS)
+    assert output.exit_code == 0, output.text
+    for stream, resource in SIDELOADS.items():
+        assert ids(output.records[stream]) == ids(emulator.account.rows(resource)), stream
+    assert "its own listing is read instead" in output.logs
+    assert any(key.startswith("custom_") for record in output.records["contacts"] for key in record)
+
+
+def test_given_the_three_streams_of_fields_when_read_then_the_listing_is_asked_for_once(
+    emulator: Emulator, connect: Connect
+) -> None:
+    names = ["contact_custom_fields", "contact_custom_field_options", "contact_custom_field_rels", "contacts"]
+    streams = connect(emulator).discover().catalog
+    asked = len(emulator.requests)
+    connect(emulator).read(configured(streams, *names))
+    assert [one.path for one in emulator.requests[asked:]].count("/api/3/fields") == 1
+
+
+def test_given_a_fault_on_a_shared_page_when_read_then_nothing_is_lost(emulator: Emulator, connect: Connect) -> None:
+    for kind in ("503", "truncated", "drop"):
+        emulator.settings.patch({"faults": [Fault(kind, "/contacts", times=1, after=1)]})
+        output = read_everything(connect(emulator), "contacts", "contact_tags", "contact_lists")
+        assert output.exit_code == 0, output.text
+        assert ids(output.records["contacts"]) == ids(emulator.account.rows("contacts"))
+        assert ids(output.records["contact_tags"]) == ids(emulator.account.rows("contactTags"))

@@ -126,27 +126,35 @@ class Answers:
         self._file: Any = None
         self._kept: dict[str, Future[tuple[int, int, Mapping[str, str]]]] = {}
 
-    def get(self, url: str, fetch: Callable[[], requests.Response]) -> tuple[requests.Response, bool]:
-        """The answer for a URL, and whether it was fetched now. Only a complete answer (200) is kept."""
+    def get(
+        self, url: str, fetch: Callable[[], requests.Response], is_good: Callable[[requests.Response], bool]
+    ) -> requests.Response:
+        """The answer for a URL; only one that is good is kept for the others."""
         while True:
             with self._lock:
                 future = self._kept.get(url)
                 if future is None:
                     mine = self._kept[url] = Future()
             if future is None:
-                return self._fetch(url, fetch, mine), True
+                return self._fetch(url, fetch, is_good, mine)
             try:
                 place, length, headers = future.result()
             except LookupError:
                 # Whoever fetched it got no answer to keep: ask ourselves.
                 continue
-            return self._restored(url, place, length, headers), False
+            return self._restored(url, place, length, headers)
 
-    def _fetch(self, url: str, fetch: Callable[[], requests.Response], mine: Future[Any]) -> requests.Response:
+    def _fetch(
+        self,
+        url: str,
+        fetch: Callable[[], requests.Response],
+        is_good: Callable[[requests.Response], bool],
+        mine: Future[Any],
+    ) -> requests.Response:
         kept = False
         try:
             response = fetch()
-            if response.status_code == requests.codes.ok and response.content:
+            if is_good(response):
                 packed = zlib.compress(response.content, 1)
                 with self._lock:
                     if self._file is None:

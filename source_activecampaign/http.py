@@ -64,7 +64,7 @@ class ApiSession(LimiterSession):
     def send(self, request: requests.PreparedRequest, **kwargs: Any) -> requests.Response:
         if self._listing not in self._account.shared:
             return self._send(request, **kwargs)
-        response, _ = self._account.answers.get(str(request.url), lambda: self._send(request, **kwargs))
+        response = self._account.answers.get(str(request.url), lambda: self._send(request, **kwargs), _is_readable)
         response.request = request
         return response
 
@@ -81,6 +81,14 @@ class ApiSession(LimiterSession):
         self.cookies.clear()
         response.headers.pop("Set-Cookie", None)
         return response
+
+
+def _is_readable(response: requests.Response) -> bool:
+    try:
+        body_of(response)
+    except ValueError:
+        return False
+    return response.status_code == requests.codes.ok
 
 
 _FAILURE = 0

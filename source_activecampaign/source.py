@@ -56,10 +56,11 @@ class SourceActiveCampaign(ConcurrentDeclarativeSource):
         state: list[AirbyteStateMessage] | None = None,
         config_path: str | None = None,
     ) -> None:
+        states = _of_incremental(state or [], catalog)
         super().__init__(
             catalog=catalog,
             config=config,
-            state=state,
+            state=states,
             config_path=config_path,
             source_config=load_manifest(),
         )
@@ -76,7 +77,7 @@ class SourceActiveCampaign(ConcurrentDeclarativeSource):
         self._account = Account(float(self._config["requests_per_second"]))
         self._constructor._api_budget = self._account
         if catalog:
-            self._share_listings(catalog, state)
+            self._share_listings(catalog, states)
 
     def _share_listings(self, catalog: ConfiguredAirbyteCatalog, state: list[AirbyteStateMessage]) -> None:
         """Decide which of the selected streams read the same listing, see sharing.py."""

@@ -197,7 +197,8 @@ class Api:
         found = select(store, request.pairs, self.settings)
         limit, offset = self.page(request, fault, resource.limit)
         page = found[offset : offset + limit]
-        body = self._body(store, page, _included(request), Sides(key))
+        wanted = [name for name in _included(request) if name not in self.settings.ignored_includes]
+        body = self._body(store, page, wanted, Sides(key))
         if resource.name == "accounts" and request.query.get("count_deals") in {"true", "1"}:
             body["accounts"] = [self._counted(store, i, row) for i, row in zip(page, body["accounts"], strict=True)]
         total = len(found)

@@ -109,6 +109,7 @@ class Settings:
     custom_object_pages: str = "overlap"  # overlap | stable, for lists without an order
 
     # Sideloads.
+    ignored_includes: list[str] = field(default_factory=list)  # as unknown parameters are, in silence
     deal_custom_field_shape: str = "new"  # new | old | absent
 
     faults: list[Fault] = field(default_factory=list)
