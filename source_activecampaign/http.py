@@ -88,7 +88,7 @@ def _is_readable(response: requests.Response) -> bool:
         body_of(response)
     except ValueError:
         return False
-    return response.status_code == requests.codes.ok
+    return response.status_code == 200
 
 
 _FAILURE = 0
