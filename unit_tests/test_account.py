@@ -1,0 +1,248 @@
+"""The pace of requests against simulated servers, in virtual time; shared answers; what is read beside what."""
+
+import heapq
+import random
+import threading
+from collections import deque
+from collections.abc import Callable
+from itertools import count
+
+import pytest
+import requests
+
+from source_activecampaign.account import Account, Answers, Pace
+from source_activecampaign.sharing import Guest, plan, shared_listings
+
+LIMIT = 5
+
+
+class Simulation:
+    """A server that counts requests as they arrive, a network that delays them, and a Pace that sends them."""
+
+    def __init__(self, window: str, jitter: float, others: float, seed: int) -> None:
+        self.now = 0.0
+        self.throttled = self.sent = 0
+        self.early: list[float] = []
+        self._random = random.Random(seed)
+        self._window, self._jitter, self._others = window, jitter, others
+        self._events: list[tuple[float, int, Callable[[], None]]] = []
+        self._order = count()
+        self._arrivals: deque[float] = deque()
+        self._tokens, self._tokens_at = float(LIMIT), 0.0
+        self._other_due = 0.0
+        self._paused_until = 0.0
+        self.pace = Pace(LIMIT, lambda: self.now, self._sleep)
+
+    def run(self, requests_needed: int, latency: float = 0.3, retry_after: float = 1.0) -> None:
+        waiting = requests_needed
+        retries: deque[int] = deque()
+        while waiting or retries or self._events:
+            if not waiting and not retries:
+                self._sleep(max(0.0, self._events[0][0] - self.now))
+                continue
+            if retries:
+                retries.popleft()
+            else:
+                waiting -= 1
+            departure = self.pace.wait()
+            if departure < self._paused_until:
+                self.early.append(departure)
+            delay = 0.02 + self._random.uniform(0, self._jitter)
+            self._at(self.now + delay, lambda sent=departure: self._arrive(sent, latency, retry_after, retries))
+
+    def _at(self, moment: float, what: Callable[[], None]) -> None:
+        heapq.heappush(self._events, (moment, next(self._order), what))
+
+    def _sleep(self, seconds: float) -> None:
+        end = self.now + seconds
+        while self._events and self._events[0][0] <= end:
+            moment, _, what = heapq.heappop(self._events)
+            self.now = max(self.now, moment)
+            what()
+        self.now = max(self.now, end)
+
+    def _arrive(self, departure: float, latency: float, retry_after: float, retries: deque[int]) -> None:
+        while self._others and self._other_due <= self.now:
+            self._admit(self._other_due)
+            self._other_due += 1 / self._others
+        admitted, remaining = self._admit(self.now)
+        self.sent += 1
+
+        def answer() -> None:
+            if admitted:
+                self.pace.served(departure, LIMIT, remaining)
+            else:
+                self.throttled += 1
+                self._paused_until = max(self._paused_until, self.now + retry_after)
+                self.pace.throttled(retry_after)
+                retries.append(1)
+
+        self._at(self.now + latency * self._random.uniform(0.7, 1.3), answer)
+
+    def _admit(self, now: float) -> tuple[bool, int]:
+        if self._window == "bucket":
+            self._tokens = min(LIMIT, self._tokens + (now - self._tokens_at) * LIMIT)
+            self._tokens_at = now
+            if self._tokens < 1:
+                return False, 0
+            self._tokens -= 1
+            return True, int(self._tokens)
+        since = float(int(now)) if self._window == "fixed" else now - 1
+        while self._arrivals and self._arrivals[0] <= since:
+            self._arrivals.popleft()
+        if len(self._arrivals) >= LIMIT:
+            return False, 0
+        self._arrivals.append(now)
+        return True, LIMIT - len(self._arrivals)
+
+
+def simulate(window: str, jitter: float = 0.0, others: float = 0.0) -> tuple[float, float]:
+    """The time that 200 requests took over the time that they need, and the share that was answered 429."""
+    runs = [Simulation(window, jitter, others, seed) for seed in range(10)]
+    for one in runs:
+        one.run(200)
+        assert one.early == [], "a request left before Retry-After had passed"
+    needed = 200 / (LIMIT - others) * len(runs)
+    return sum(one.now for one in runs) / needed, sum(one.throttled for one in runs) / sum(one.sent for one in runs)
+
+
+@pytest.mark.parametrize("window", ["sliding", "fixed", "bucket"])
+@pytest.mark.parametrize("jitter", [0.0, 0.02])
+def test_a_quiet_network_wastes_nothing_and_is_never_throttled(window: str, jitter: float) -> None:
+    wall, throttled = simulate(window, jitter)
+    assert throttled == 0
+    assert wall < 1.05
+
+
+@pytest.mark.parametrize("window", ["sliding", "fixed", "bucket"])
+def test_an_uneven_network_is_throttled_for_less_than_one_request_in_a_hundred(window: str) -> None:
+    wall, throttled = simulate(window, jitter=0.1)
+    assert throttled < 0.01
+    assert wall < 1.25
+
+
+def test_somebody_else_who_takes_two_of_five_costs_less_than_two_in_a_hundred() -> None:
+    wall, throttled = simulate("sliding", others=2)
+    assert throttled < 0.02
+    assert wall < 1.5
+
+
+def test_the_pace_returns_when_the_others_are_gone() -> None:
+    one = Simulation("sliding", 0.0, 2.0, seed=1)
+    one.run(100)
+    slow = one.pace.interval()
+    one._others = 0.0
+    one.run(1500)
+    assert slow > 0.3
+    assert one.pace.interval() < 0.22
+
+
+# ---- shared answers -------------------------------------------------------------------------------------------
+
+
+def answer(text: str, status: int = 200) -> requests.Response:
+    response = requests.Response()
+    response.status_code, response._content = status, text.encode()
+    response.headers["RateLimit-Remaining"] = "3"
+    return response
+
+
+def is_ok(response: requests.Response) -> bool:
+    return response.status_code == 200
+
+
+def test_an_answer_is_fetched_once_for_all_who_ask() -> None:
+    answers, fetched, got = Answers(), [], []
+    gate = threading.Event()
+
+    def fetch() -> requests.Response:
+        fetched.append(1)
+        gate.wait(10)
+        return answer('{"tags": []}')
+
+    def ask() -> None:
+        got.append(answers.get("u", fetch, is_ok))
+
+    threads = [threading.Thread(target=ask) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    gate.set()
+    for thread in threads:
+        thread.join(10)
+    assert len(fetched) == 1
+    assert [(one.content, one.status_code, one.url) for one in got if one.url] == [(b'{"tags": []}', 200, "u")] * 7
+
+
+def test_an_answer_that_is_no_good_is_not_kept() -> None:
+    answers, script = Answers(), iter([answer("busy", 503), answer("fine")])
+    assert answers.get("u", lambda: next(script), is_ok).status_code == 503
+    assert answers.get("u", lambda: next(script), is_ok).content == b"fine"
+    assert answers.get("u", lambda: next(script), is_ok).content == b"fine"
+
+
+def test_a_fetch_that_raises_is_tried_by_the_next_who_asks() -> None:
+    answers = Answers()
+
+    def fail() -> requests.Response:
+        raise requests.ConnectionError("gone")
+
+    with pytest.raises(requests.ConnectionError):
+        answers.get("u", fail, is_ok)
+    assert answers.get("u", lambda: answer("fine"), is_ok).content == b"fine"
+
+
+def test_large_answers_come_back_whole() -> None:
+    answers = Answers()
+    texts = {f"u{number}": str(number) * 200_000 for number in range(5)}
+    for url, text in texts.items():
+        answers.get(url, lambda text=text: answer(text), is_ok)
+    for url, text in reversed(texts.items()):
+        assert answers.get(url, lambda: answer("fetched again"), is_ok).text == text
+
+
+# ---- what is read beside what ---------------------------------------------------------------------------------
+
+GUESTS = [
+    Guest("contact_tags", "contacts", "contactTags"),
+    Guest("contact_lists", "contacts", "contactLists"),
+    Guest("contact_score_values", "contacts", ""),
+    Guest("deal_stages", "deal_groups", ""),
+]
+
+
+@pytest.mark.parametrize(
+    ("selected", "whole_contacts", "beside", "include", "joins"),
+    [
+        ("contacts", True, "", "", False),
+        ("contact_tags", False, "", "", False),
+        ("contacts contact_tags", True, "contact_tags", "contactTags,fieldValues", True),
+        ("contacts contact_tags", False, "", "", False),
+        ("contact_tags contact_lists", False, "contact_lists contact_tags", "contactLists,contactTags", False),
+        (
+            "contacts contact_tags contact_score_values",
+            False,
+            "contact_score_values contact_tags",
+            "contactTags",
+            False,
+        ),
+        ("deal_stages", False, "", "", False),
+        ("deal_groups deal_stages", False, "deal_stages", "", False),
+    ],
+)
+def test_plan(selected: str, whole_contacts: bool, beside: str, include: str, joins: bool) -> None:
+    passes = plan(GUESTS, set(selected.split()), whole_contacts, custom_fields=True)
+    assert sorted(passes.beside) == beside.split()
+    assert (passes.include, passes.contacts_join) == (include, joins)
+
+
+def test_listings_of_two_streams_are_shared() -> None:
+    def stream(name: str, *endpoints: str) -> dict[str, object]:
+        url = "https://x/{{ parameters['endpoint'] }}"
+        return {"name": name, "parts": [{"type": "CustomRequester", "url": url, "endpoint": one} for one in endpoints]}
+
+    streams = [stream("contacts", "contacts", "fields"), stream("fields", "fields"), stream("tags", "tags", "tags")]
+    assert shared_listings(streams) == {"https://x/fields"}
+
+
+def test_an_account_shares_nothing_unless_told() -> None:
+    assert Account(5).shared == set()
