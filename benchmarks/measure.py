@@ -79,23 +79,30 @@ def _account(rows: tuple[tuple[str, int], ...]) -> Account:
 
 
 class Listing(NamedTuple):
-    """Where a stream's rows come from: what is paged, which resource the rows are, and whether `id` is their key."""
+    """Where a stream's rows come from: what is paged, which resource the rows are, and whether `id` is their key.
+
+    `host` is the stream beside whose rows the API can send them.
+    """
 
     paged: str
     resource: str
     by_id: bool
+    host: str | None
 
 
 @cache
 def listings() -> Mapping[str, Listing]:
     """The listing of every stream, but for those that are read contact by contact."""
     found = {}
-    for name, entry in load_manifest()["definitions"]["streams"].items():
+    definitions = load_manifest()["definitions"]
+    for name, entry in definitions["streams"].items():
         parameters = entry["$parameters"]
         paged = _resource(parameters["endpoint"], parameters.get("page_key") or parameters["record_key"])
         resource = _resource(None if "page_key" in parameters else parameters["endpoint"], parameters["record_key"])
         if paged and resource and "per_contact" not in entry["$ref"] and name != "deals_partial":
-            found[name] = Listing(paged, resource, entry.get("primary_key", "id") == "id")
+            shared = entry.get("retriever", {}).get("$ref", "").rpartition("/")[2]
+            host = definitions.get(shared, {}).get("host")
+            found[name] = Listing(paged, resource, entry.get("primary_key", "id") == "id", host)
     return found
 
 
@@ -104,9 +111,12 @@ def _resource(path: str | None, key: str) -> str | None:
 
 
 def requests_needed(streams: Sequence[str], rows: Mapping[str, int], filtered: Sequence[str] = ()) -> int:
-    """One request per 100 rows of each listing, but one at least; of those in `filtered` nothing is left to read."""
+    """One request per 100 rows of each listing, but one at least; of those in `filtered` nothing is left to read.
+
+    A stream that the API can send beside another one of these streams takes none of its own.
+    """
     stores = account(rows).store
-    paged = {listings()[stream].paged for stream in streams}
+    paged = {listings()[stream].paged for stream in streams if listings()[stream].host not in streams}
     return sum(1 if one in filtered else max(1, -(-len(stores(one).alive) // PAGE_SIZE)) for one in paged)
 
 

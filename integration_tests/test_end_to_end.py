@@ -473,3 +473,27 @@ def test_given_a_fault_on_a_shared_page_when_read_then_nothing_is_lost(emulator:
         assert output.exit_code == 0, output.text
         assert ids(output.records["contacts"]) == ids(emulator.account.rows("contacts"))
         assert ids(output.records["contact_tags"]) == ids(emulator.account.rows("contactTags"))
+
+
+def test_given_many_custom_fields_and_objects_when_discovered_then_six_requests_are_enough(connect: Connect) -> None:
+    account = Account.demo(seed=1)
+    while len(account.rows("fields")) < 100:
+        account.insert("fields")
+    while len(account.rows("customObjectSchemas")) < 20:
+        account.insert("customObjectSchemas", slug=f"thing-{len(account.rows('customObjectSchemas'))}")
+    with Emulator(account) as emulator:
+        discovered = connect(emulator).discover()
+        assert len(emulator.requests) <= 6
+    columns = discovered.stream("contacts")["json_schema"]["properties"]
+    assert sum(name.startswith("custom_") for name in columns) == 100
+    assert sum(stream["name"].startswith("custom_object_") for stream in discovered.catalog) == 20 + 1
+
+
+@pytest.mark.parametrize("answer", ["403", "404"])
+def test_given_an_account_without_custom_objects_when_discovered_then_there_is_a_catalog(
+    emulator: Emulator, connect: Connect, answer: str
+) -> None:
+    emulator.settings.patch({"custom_objects": answer})
+    names = {stream["name"] for stream in connect(emulator).discover().catalog}
+    assert "contacts" in names
+    assert not any(name.startswith("custom_object_") for name in names - {"custom_object_schemas"})

@@ -131,7 +131,8 @@ def test_every_stream_arrives_and_the_second_run_reads_what_changed(project: Pro
     project.assert_holds_the_account(*STREAMS)
     assert "Incremental" not in first
     assert figures(first)["contacts"][:2] == (120, 120)
-    assert all(stored <= read and requests > 0 for read, stored, requests in figures(first).values())
+    # A stream that comes with the pages of another one needs no request of its own.
+    assert all(stored <= read and requests >= 0 for read, stored, requests in figures(first).values())
 
     added = account.insert("contacts", email="added@example.com")
     account.update("contacts", "7", email="changed@example.com")

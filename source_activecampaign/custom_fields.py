@@ -13,7 +13,7 @@ import re
 import threading
 import unicodedata
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple
 
@@ -171,8 +171,10 @@ def _occupied(name: str, kind: str) -> list[str]:
     return [name, f"{name}_currency"] if kind == "currency" else [name]
 
 
-def parse(kind: str, raw: Any) -> Any:
+def parse(kind: str, raw: Any, options: Collection[str] = ()) -> Any:
     """A value by its field's type; None where it is empty. Raises ValueError where it does not fit.
+
+    `options` are the field's; they tell a `||` inside of an option from one between two.
 
     >>> parse("checkbox", "||Cricket||Tennis||"), parse("listbox", "Cricket"), parse("multiselect", ["a"])
     (['Cricket', 'Tennis'], ['Cricket'], ['a'])
@@ -182,7 +184,7 @@ def parse(kind: str, raw: Any) -> Any:
     if raw is None or raw == "":
         return None
     if kind in MULTIPLE:
-        return _choices(raw)
+        return _choices(raw, options)
     if kind == "date":
         return to_date(raw)
     if kind == "datetime":
@@ -194,17 +196,32 @@ def parse(kind: str, raw: Any) -> Any:
     return to_string(raw)
 
 
-def _choices(raw: Any) -> list[str] | None:
+def _choices(raw: Any, options: Collection[str]) -> list[str] | None:
     if isinstance(raw, list):
         found = raw
     elif not isinstance(raw, str):
         raise ValueError
     elif raw.startswith("||"):
-        found = raw.split("||")
+        found = _split(raw, options)
     else:
         choices = _json_list(raw)
         found = [raw] if choices is None else choices
     return [to_string(choice) for choice in found if choice not in (None, "")] or None
+
+
+def _split(raw: str, options: Collection[str]) -> list[str]:
+    """
+    >>> _split("||Chess||Rowing || sailing||", ["Chess", "Rowing || sailing"])
+    ['Chess', 'Rowing || sailing']
+    """
+    parts = raw.removeprefix("||").removesuffix("||").split("||")
+    found = []
+    while parts:
+        # The longest run of parts that is an option; a part that belongs to none is a choice of its own.
+        size = next((end for end in range(len(parts), 1, -1) if "||".join(parts[:end]) in options), 1)
+        found.append("||".join(parts[:size]))
+        parts = parts[size:]
+    return found
 
 
 def _json_list(text: str) -> list[Any] | None:
@@ -297,7 +314,7 @@ def flatten(values: Iterable[Value], plan: Plan, warn: "Warn") -> dict[str, Any]
             continue
         name = plan.names[one.id]
         try:
-            found[name] = parse(one.type, value.raw)
+            found[name] = parse(one.type, value.raw, one.options)
         except ValueError:
             warn("misfit", name)
             found[name] = value.raw
