@@ -1,7 +1,7 @@
 # Needs make and Python 3.10 to 3.13 with venv; everything else is installed in .venv and .venv-sync.
 # PYTHON=... picks the Python, STREAMS="contacts deals" the streams of `make sync`, ARGS=... is passed on to pytest.
 .DEFAULT_GOAL := help
-.PHONY: help install sync test lint docs lock image clean
+.PHONY: help install sync test lint docs bench lock image clean
 export PYTHON STREAMS
 
 help: ## list the targets
@@ -22,6 +22,9 @@ lint: install ## check style and types
 
 docs: install ## write docs/streams.md anew from the manifest and the schemas
 	.venv/bin/python scripts/generate_docs.py
+
+bench: install ## measure the connector on an emulated account (ARGS="--scenario startup --out docs/performance.md")
+	.venv/bin/python -m benchmarks.bench $(ARGS)
 
 lock: .venv/bin/uv ## make requirements/*.txt anew from pyproject.toml (UPGRADE=--upgrade for the newest of everything)
 	scripts/lock $(UPGRADE)

@@ -48,6 +48,8 @@ class Pace:
     SLOWER = 1.2
     SLOWEST = 4.0
     QUIET_REQUESTS = 200
+    # Seconds until a thread looks again whether the one before it, which is late, has left.
+    _GLANCE = 0.005
 
     def __init__(
         self,
@@ -61,25 +63,32 @@ class Pace:
         self._clock, self._sleep = clock, sleep
         self._lock = threading.Lock()
         self._next = self._resume = clock()
-        self._pauses = 0
+        self._tickets = self._left = 0
         self._factor = 1.0
         self._quiet = 0
         self._departures: deque[float] = deque(maxlen=64)
         self._others: deque[float] = deque(maxlen=5)
 
     def wait(self) -> float:
-        """Return when the next request may leave, with the moment at which it did."""
+        """Return when the next request may leave, with the moment at which it did.
+
+        Turns are taken in the order of asking, and counted from when the request before really left: a thread that
+        wakes up late must not bring two requests closer together.
+        """
+        with self._lock:
+            ticket = self._tickets
+            self._tickets += 1
         while True:
             with self._lock:
-                departure, pauses = max(self._clock(), self._next), self._pauses
-                self._next = departure + self.interval()
-            while (rest := departure - self._clock()) > 0:
-                self._sleep(rest)
-            # Those who waited while a pause was ordered get in line again, so that they do not leave all at once.
-            with self._lock:
-                if pauses == self._pauses:
-                    self._departures.append(departure)
-                    return departure
+                now, ahead = self._clock(), ticket - self._left
+                due = max(self._next, self._resume)
+                if not ahead and now >= due:
+                    self._left += 1
+                    self._next = now + self.interval()
+                    self._departures.append(now)
+                    return now
+                rest = max(due - now, 0.0) + ((ahead - 1) * self.interval() + self._GLANCE if ahead else 0.0)
+            self._sleep(rest)
 
     def interval(self) -> float:
         """Seconds between two requests."""
@@ -96,10 +105,7 @@ class Pace:
                     self.UNEVEN if self._factor < self.UNEVEN else min(self._factor * self.SLOWER, self.SLOWEST)
                 )
             self._quiet = 0
-            if resume > self._resume:
-                # All turns that were given out are void, so the line begins anew.
-                self._resume = self._next = resume
-                self._pauses += 1
+            self._resume = max(self._resume, resume)
 
     def served(self, departure: float | None, limit: float | None, remaining: float | None) -> None:
         """A request was answered otherwise; `limit` and `remaining` are what the answer said about the budget."""

@@ -39,6 +39,8 @@ except ImportError:
 
 LOGGER = logging.getLogger("airbyte")
 
+RECORDS_IN_MEMORY = 2000
+
 
 def load_manifest() -> dict[str, Any]:
     """The manifest as it lies in the package or, in a checkout, beside it."""
@@ -66,6 +68,8 @@ class SourceActiveCampaign(ConcurrentDeclarativeSource):
             source_config=load_manifest() if config else {**load_manifest(), "streams": [], "dynamic_streams": []},
         )
         self._selected = {one.stream.name for one in catalog.streams} if catalog else None
+        # Records that wait for a slow reader of stdout: the CDK's 10,000 can be a hundred megabytes of contacts.
+        self._concurrent_source._queue.maxsize = RECORDS_IN_MEMORY
         self._began = datetime.now(timezone.utc)
         if not config:
             return
