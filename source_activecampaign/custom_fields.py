@@ -392,10 +392,11 @@ class CustomFieldsExtractor(EnvelopeExtractor):
 
     def extract_records(self, response: requests.Response) -> Iterable[dict[str, Any]]:
         records = super().extract_records(response)
-        if self.config["custom_fields"] == "off":
+        plan = None if self.config["custom_fields"] == "off" else _plan(self)
+        if not plan or not plan.fields:
             yield from records
             return
-        plan, values = _plan(self), self._values(body_of(response))
+        values = self._values(body_of(response))
         for record in records:
             if is_masked(record):
                 # Who may not see the deal may not see its values either, whatever the sideload says.

@@ -157,6 +157,10 @@ def _entity_field(args: list[str], field: str) -> Function:
 
     def value(row: Row) -> int | None:
         fields = row.store.account.store(resource)
+        changed = (row.store.origin or row.store).overrides.get(row.index, {})
+        if "customFieldId" in changed:
+            # The other shapes of the row call it by another name.
+            return int(changed["customFieldId"])
         if row.index % 173 == 86:
             return GONE_FIELD
         if not fields.base or row.store.parent_store is None or row.parent is None:
