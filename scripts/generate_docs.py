@@ -44,6 +44,8 @@ How to read the table:
     the rows that changed.
   * *per changed contact*: one request for each contact that changed since the last sync, and one per 100 of them to
     find these contacts. The first sync asks for every contact.
+  Streams that are read together share their pages: what the [user
+  guide](activecampaign.md#performance-considerations) says about that comes off these costs.
 * **Hevo, Singer, Airbyte, Nekt**: whether that connector has the stream as well, as published in November 2026. Singer
   is tap-activecampaign, which Stitch uses as well; Airbyte is the connector in Airbyte's registry.
 
