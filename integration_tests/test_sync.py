@@ -131,6 +131,16 @@ def test_every_stream_arrives_and_the_second_run_reads_what_changed(project: Pro
     project.assert_holds_the_account(*STREAMS)
     assert "Incremental" not in first
     assert figures(first)["contacts"][:2] == (120, 120)
+    fields = {row["id"]: row["perstag"] for row in account.rows("fields")}
+    players = {
+        row["contact"]
+        for row in account.rows("fieldValues")
+        if fields.get(row["field"]) == "INTERESTS" and "Chess" in str(row["value"]).split("||")
+    }
+    typed = "SELECT id, custom_number_of_seats + 0, custom_date_of_first_visit + 0 FROM contacts"
+    assert (
+        {row[0] for row in project.query(f"{typed} WHERE list_contains(custom_interests, 'Chess')")} == players != set()
+    )
     # A stream that comes with the pages of another one needs no request of its own.
     assert all(stored <= read and requests >= 0 for read, stored, requests in figures(first).values())
 

@@ -428,6 +428,10 @@ def sync(account: Account, wanted: list[str], duckdb_file: Path, batches: Path, 
             whole = observer.streams[name].complete and name not in incremental
             key = [part for path in catalog[name].source_defined_primary_key or [] for part in path]
             cache.execute_sql(cleaning(table, key, began if whole else None))
+            columns = f"SELECT column_name, data_type FROM duckdb_columns WHERE table_name = '{table}'"  # noqa: S608
+            found = cache.run_sql_query(columns)
+            types = {row["column_name"]: row["data_type"] for row in found}
+            cache.execute_sql(lists(table, catalog[name].json_schema, types))
         cache.execute_sql("CHECKPOINT")
         counts = {
             name: cache.run_sql_query(f'SELECT count(*) AS n FROM "{table}"')[0]["n"]  # noqa: S608
@@ -459,6 +463,18 @@ def cleaning(table: str, key: list[str], read_whole_since: datetime | None) -> l
             f"OVER (PARTITION BY {columns} ORDER BY _airbyte_extracted_at DESC, rowid DESC) > 1)"
         )
     return statements
+
+
+def lists(table: str, json_schema: Mapping[str, Any], types: Mapping[str, str]) -> list[str]:
+    """The statements that make columns of several choices real lists, for `list_contains` and the like.
+
+    PyAirbyte stores every array as JSON; what it adds to such a column later is converted by DuckDB.
+    """
+    return [
+        f'ALTER TABLE "{table}" ALTER COLUMN "{column.lower()}" TYPE VARCHAR[]'
+        for column, schema in json_schema["properties"].items()
+        if types.get(column.lower()) == "JSON" and "string" in ((schema.get("items") or {}).get("type") or ())
+    ]
 
 
 def report(outcome: Outcome, observer: Observer, duckdb_file: Path) -> int:

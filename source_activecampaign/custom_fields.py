@@ -134,7 +134,7 @@ def slug(text: str) -> str:
 
 
 def _is_not_latin_mark(char: str) -> bool:
-    return not "̀" <= char <= "ͯ"
+    return not "\u0300" <= char <= "\u036f"
 
 
 def tags(definitions: Iterable[Definition], taken: Iterable[str] = ()) -> dict[str, str]:
