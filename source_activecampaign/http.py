@@ -6,14 +6,14 @@ is both "bad key" and "not allowed"). That bodies can be empty or cut off with s
 be a passing one, was measured by others.
 """
 
-import logging
 from collections.abc import Mapping, MutableMapping
 from dataclasses import InitVar, dataclass, field
-from typing import Any, TypeVar
+from typing import Any
 
 import orjson
 import requests
 from airbyte_cdk.models import FailureType
+from airbyte_cdk.sources.declarative.interpolation import InterpolatedString
 from airbyte_cdk.sources.declarative.requesters.error_handlers import DefaultErrorHandler
 from airbyte_cdk.sources.declarative.requesters.http_requester import HttpRequester
 from airbyte_cdk.sources.declarative.requesters.request_options import InterpolatedRequestOptionsProvider
@@ -22,9 +22,6 @@ from airbyte_cdk.sources.streams.http.error_handlers.response_models import Erro
 from airbyte_cdk.sources.types import StreamSlice, StreamState
 
 from source_activecampaign.account import Account
-
-LOGGER = logging.getLogger("airbyte")
-_T = TypeVar("_T")
 
 _BODY = "_activecampaign_body"
 _OUTCOMES = "_activecampaign_outcomes"
@@ -174,7 +171,8 @@ class ApiErrorHandler(DefaultErrorHandler):
     def __post_init__(self, parameters: Mapping[str, Any]) -> None:
         super().__post_init__(parameters)
         self._limits = {
-            name: int(_evaluate(getattr(self, name), self.config)) for name in ("max_attempts", "forbidden_attempts")
+            name: int(InterpolatedString.create(str(getattr(self, name)), parameters={}).eval(self.config))
+            for name in ("max_attempts", "forbidden_attempts")
         }
 
     def interpret_response(self, response_or_exception: requests.Response | Exception | None) -> ErrorResolution:
@@ -210,12 +208,6 @@ class ApiErrorHandler(DefaultErrorHandler):
                 "persists, check that the API URL is the one shown in Settings > Developer.",
             )
         return None
-
-
-def _evaluate(value: int | str, config: Mapping[str, Any]) -> Any:
-    from airbyte_cdk.sources.declarative.interpolation import InterpolatedString  # noqa: PLC0415
-
-    return InterpolatedString.create(str(value), parameters={}).eval(config)
 
 
 def _endpoint(request: requests.PreparedRequest | None) -> str:

@@ -35,6 +35,8 @@ Identity = tuple[Any, ...]
 
 # At 5 requests per second and 2 s of latency ten requests are under way; a few more wait for their turn.
 LOOK_AHEAD = 16
+# But where pages are large, as with hundreds of custom fields per contact, not more bytes than this at once.
+BYTES_AHEAD = 16_000_000
 # How many rows are remembered to recognise where pages overlap.
 REMEMBERED = 1000
 # How many pages to step back before a listing is taken to have no stable order.
@@ -42,11 +44,12 @@ STEPS_BACK = 10
 
 
 class Page(NamedTuple):
-    """The rows of one answer, the answer's body, and what it claims to be the number of all rows."""
+    """The rows of one answer, the answer's body, what it claims to be the number of all rows, and its bytes."""
 
     rows: Sequence[Row]
     body: Any
     total: int | None
+    size: int = 0
 
 
 def total_of(body: Any) -> int | None:
@@ -102,7 +105,7 @@ class Listing:
                 if len(page.rows) < self._capacity:
                     # What was requested ahead starts too late to meet a page that is short but not the last.
                     self._cancel()
-                window = min(2 * window, self._window)
+                window = min(2 * window, self._window, max(2, BYTES_AHEAD // max(1, page.size)))
                 self._look_ahead(page, offset, window)
                 offset, future = self._ahead.popleft()
                 page = future.result()
@@ -283,4 +286,4 @@ class PageRetriever(Retriever):
             rows = records_in(body, self.page_key, self.name)
         else:
             rows = list(self.record_selector.extractor.extract_records(response))
-        return Page(rows, body, total_of(body))
+        return Page(rows, body, total_of(body), len(response.content))

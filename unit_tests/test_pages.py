@@ -1,6 +1,6 @@
 """Reading a listing page by page: complete, whatever the server claims and whatever happens meanwhile."""
 
-from concurrent.futures import Executor, Future
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
 
 import pytest
 from airbyte_cdk.utils.traced_exception import AirbyteTracedException
@@ -250,3 +250,23 @@ def test_no_row_that_was_there_throughout_is_missed(executor, count, clamp, tota
     assert there_throughout <= set(found)
     if not changes:
         assert found == listed
+
+
+def test_large_pages_are_not_requested_as_far_ahead():
+    rows = [{"id": number} for number in range(5000)]
+    with ThreadPoolExecutor(32) as executor:
+
+        def most_ahead(size: int) -> int:
+            asked, read, most = [0], 0, 0
+
+            def fetch(offset: int) -> Page:
+                asked[0] += 1
+                return Page(rows[offset : offset + 100], {}, len(rows), size)
+
+            for _ in Listing("large", fetch, lambda row: (row["id"],), 100, executor).pages():
+                read += 1
+                most = max(most, asked[0] - read)
+            return most
+
+        assert most_ahead(200_000) > 10
+        assert most_ahead(8_000_000) <= 2
