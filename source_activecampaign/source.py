@@ -20,12 +20,14 @@ from airbyte_cdk.models import (
 )
 from airbyte_cdk.sources.declarative.concurrent_declarative_source import ConcurrentDeclarativeSource
 from airbyte_cdk.sources.declarative.incremental import ConcurrentPerPartitionCursor
+from airbyte_cdk.sources.declarative.interpolation import InterpolatedString
 from airbyte_cdk.sources.streams.concurrent.abstract_stream import AbstractStream
 from airbyte_cdk.sources.streams.concurrent.cursor import ConcurrentCursor
 from airbyte_cdk.sources.streams.concurrent.default_stream import DefaultStream
 from airbyte_cdk.sources.types import Record
 from airbyte_cdk.utils.airbyte_secrets_utils import filter_secrets
 from airbyte_cdk.utils.traced_exception import AirbyteTracedException
+from pydantic import TypeAdapter
 
 from source_activecampaign import deals, sharing
 from source_activecampaign.account import Account
@@ -79,7 +81,7 @@ class SourceActiveCampaign(ConcurrentDeclarativeSource):
             changes["deals_access"] = access
         self._config = {**self._config, **changes}
         # The CDK hands its API budget to every requester and custom component, so this one reaches them all.
-        self._account = Account(float(self._config["requests_per_second"]))
+        self._account = Account(requests_per_second(self._source_config["api_budget"], self._config))
         self._constructor._api_budget = self._account
         if catalog:
             self._share_listings(catalog, states)
@@ -157,8 +159,8 @@ class SourceActiveCampaign(ConcurrentDeclarativeSource):
         """Leave out the CDK's check of the manifest against its schema: a test of ours does it, once for all."""
 
     def _prepare_for_stream_build(self) -> None:
+        """Validate the configuration. The CDK would also make its own budget of the manifest's, once per command."""
         validate(self._config)
-        super()._prepare_for_stream_build()
 
     @property
     def dynamic_streams(self) -> list[dict[str, Any]]:
@@ -181,6 +183,14 @@ class SourceActiveCampaign(ConcurrentDeclarativeSource):
         for stream in streams:
             stop_at_beginning(stream, self._began)
         return streams
+
+
+def requests_per_second(budget: Mapping[str, Any], config: Mapping[str, Any]) -> float:
+    """The rate of the manifest's one policy."""
+    [policy] = budget["policies"]
+    [rate] = policy["rates"]
+    limit = float(InterpolatedString.create(str(rate["limit"]), parameters={}).eval(config))
+    return limit / TypeAdapter(timedelta).validate_python(rate["interval"]).total_seconds()
 
 
 def _of_incremental(

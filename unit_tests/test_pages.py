@@ -257,14 +257,14 @@ def test_large_pages_are_not_requested_as_far_ahead():
     with ThreadPoolExecutor(32) as executor:
 
         def most_ahead(size: int) -> int:
-            asked, read, most = [0], 0, 0
+            asked, most = [0], 0
 
             def fetch(offset: int) -> Page:
                 asked[0] += 1
                 return Page(rows[offset : offset + 100], {}, len(rows), size)
 
-            for _ in Listing("large", fetch, lambda row: (row["id"],), 100, executor).pages():
-                read += 1
+            listing = Listing("large", fetch, lambda row: (row["id"],), 100, executor)
+            for read, _ in enumerate(listing.pages(), 1):
                 most = max(most, asked[0] - read)
             return most
 
