@@ -10,7 +10,6 @@ https://developers.activecampaign.com/reference/custom-account-fields.
 import json
 import logging
 import re
-import threading
 import unicodedata
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
@@ -26,7 +25,7 @@ from source_activecampaign.account import Account
 from source_activecampaign.deals import is_masked
 from source_activecampaign.http import body_of
 from source_activecampaign.pages import PageRetriever
-from source_activecampaign.records import EnvelopeExtractor
+from source_activecampaign.records import EnvelopeExtractor, Warn
 from source_activecampaign.schemas import StreamSchema, stream_schema
 from source_activecampaign.values import to_date, to_integer, to_number, to_string, to_utc
 
@@ -296,7 +295,7 @@ class Plan:
         }
 
 
-def flatten(values: Iterable[Value], plan: Plan, warn: "Warn") -> dict[str, Any]:
+def flatten(values: Iterable[Value], plan: Plan, warn: Warn) -> dict[str, Any]:
     """What the values of one record add to it.
 
     Values of fields that no longer exist are left out; a value that does not fit its field's type is passed on
@@ -321,29 +320,6 @@ def flatten(values: Iterable[Value], plan: Plan, warn: "Warn") -> dict[str, Any]
         if one.type == "currency" and found[name] is not None:
             found[f"{name}_currency"] = value.currency
     return found if plan.mode == "columns" else {OBJECT_COLUMN: found}
-
-
-class Warn:
-    """Says once per field what was wrong with its values; safe to share between threads."""
-
-    _SENTENCES = {
-        "gone": "Stream %s: values of the custom field with the id %s are left out, as that field no longer exists.",
-        "listed": "Stream %s: the API sent no custom field values beside the records, so all of %s are read instead.",
-        "misfit": "Stream %s: a value of the custom field %s does not fit the field's type and is passed on as it "
-        "came. Further ones in this field are not reported.",
-    }
-
-    def __init__(self, stream: str) -> None:
-        self._stream = stream
-        self._said: set[tuple[str, str]] = set()
-        self._lock = threading.Lock()
-
-    def __call__(self, what: str, which: str) -> None:
-        with self._lock:
-            if (what, which) in self._said:
-                return
-            self._said.add((what, which))
-        LOGGER.warning(self._SENTENCES[what], self._stream, which)
 
 
 def read_definitions(listing: PageRetriever, account: Account) -> list[Definition]:

@@ -16,8 +16,9 @@ from airbyte_cdk.sources.streams.core import StreamData
 from airbyte_cdk.sources.types import Config, StreamSlice, StreamState
 from airbyte_cdk.utils.traced_exception import AirbyteTracedException
 
-from source_activecampaign.custom_fields import Warn, slug
+from source_activecampaign.custom_fields import slug
 from source_activecampaign.pages import LOGGER, Page, PageRetriever
+from source_activecampaign.records import Warn
 from source_activecampaign.values import converter
 
 _STRING: Mapping[str, Any] = {"type": ["null", "string"]}

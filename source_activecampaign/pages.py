@@ -88,6 +88,7 @@ class Listing:
         self._asked = page_size
         # What the server gives at most, which may be less than it is asked for.
         self._capacity = 0
+        self._unpaged = False
         self._executor = executor
         self._window = look_ahead
         self._ahead: deque[tuple[int, Future[Page]]] = deque()
@@ -121,7 +122,7 @@ class Listing:
 
     def _goes_on(self, page: Page, offset: int, fresh: Page) -> bool:
         received = len(page.rows)
-        if received > self._asked:
+        if self._unpaged or received > self._asked:
             # More rows than were asked for: this endpoint does not page, and has sent everything.
             return False
         if received == self._asked:
@@ -165,7 +166,7 @@ class Listing:
             if page.total != len(page.rows):
                 raise self._offset_ignored(offset)
             # An endpoint that does not page, and has exactly as many rows as a page.
-            self._capacity = self._asked + 1
+            self._unpaged = True
         yield self._fresh(page)
 
     def _meets(self, page: Page) -> bool:

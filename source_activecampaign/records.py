@@ -62,6 +62,31 @@ def records_in(body: Any, record_key: str, stream: str) -> list[dict[str, Any]]:
     )
 
 
+class Warn:
+    """Says once per field what was wrong with its values; safe to share between threads."""
+
+    _SENTENCES = {
+        "untyped": "Stream %s: a value of the field %s does not fit its type in the schema and is passed on as it came "
+        "(a JSON %s). Further ones in this field are not reported.",
+        "gone": "Stream %s: values of the custom field with the id %s are left out, as that field no longer exists.",
+        "listed": "Stream %s: the API sent no custom field values beside the records, so all of %s are read instead.",
+        "misfit": "Stream %s: a value of the custom field %s does not fit the field's type and is passed on as it "
+        "came. Further ones in this field are not reported.",
+    }
+
+    def __init__(self, stream: str) -> None:
+        self._stream = stream
+        self._said: set[tuple[str, str]] = set()
+        self._lock = threading.Lock()
+
+    def __call__(self, what: str, which: str, *more: str) -> None:
+        with self._lock:
+            if (what, which) in self._said:
+                return
+            self._said.add((what, which))
+        LOGGER.warning(self._SENTENCES[what], self._stream, which, *more)
+
+
 @dataclass
 class TypedRecord(RecordTransformation):
     """Brings each field of a record to the type that the stream's schema declares.
@@ -70,11 +95,10 @@ class TypedRecord(RecordTransformation):
     """
 
     name: str
-    _warned: set[str] = field(default_factory=set, init=False, repr=False)
-    _lock: threading.Lock = field(default_factory=threading.Lock, init=False, repr=False)
 
     def __post_init__(self) -> None:
         self._fields = list(field_converters(annotated_schema(self.name)).items())
+        self._warn = Warn(self.name)
 
     def transform(
         self,
@@ -90,20 +114,7 @@ class TypedRecord(RecordTransformation):
             try:
                 record[key] = convert(value)
             except ValueError:
-                self._warn(key, value)
-
-    def _warn(self, key: str, value: Any) -> None:
-        with self._lock:
-            if key in self._warned:
-                return
-            self._warned.add(key)
-        LOGGER.warning(
-            "Stream %s: a value of the field %s does not fit its type in the schema and is passed on as it came "
-            "(a JSON %s). Further ones in this field are not reported.",
-            self.name,
-            key,
-            type(value).__name__,
-        )
+                self._warn("untyped", key, type(value).__name__)
 
 
 @dataclass

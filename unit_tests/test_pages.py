@@ -270,3 +270,19 @@ def test_large_pages_are_not_requested_as_far_ahead():
 
         assert most_ahead(200_000) > 10
         assert most_ahead(8_000_000) <= 2
+
+
+def test_an_endpoint_that_does_not_page_may_have_exactly_one_page():
+    rows, asked = [{"id": number} for number in range(100)], []
+
+    def fetch(offset: int) -> Page:
+        asked.append(offset)
+        assert len(asked) < 10, "it never ends"
+        return Page(rows, {}, 100)
+
+    with ThreadPoolExecutor(4) as executor:
+        found = [
+            row for one in Listing("flat", fetch, lambda row: (row["id"],), 100, executor).pages() for row in one.rows
+        ]
+    assert found == rows
+    assert len(asked) == 2
