@@ -68,6 +68,7 @@ class Pace:
         self._quiet = 0
         self._departures: deque[float] = deque(maxlen=64)
         self._others: deque[float] = deque(maxlen=5)
+        self._limit = requests_per_second
 
     def wait(self) -> float:
         """Return when the next request may leave, with the moment at which it did.
@@ -93,7 +94,8 @@ class Pace:
     def interval(self) -> float:
         """Seconds between two requests."""
         others = statistics.median(self._others) if len(self._others) >= 3 else 0.0
-        share = max(self._rate - others, self._rate / 5)
+        # What the others leave of the account's limit; our own rate may be less than that anyway.
+        share = max(min(self._rate, self._limit - others), self._rate / 5) if others else self._rate
         return self.MARGIN * self._factor / share
 
     def throttled(self, seconds: float) -> None:
@@ -119,6 +121,7 @@ class Pace:
             if own < limit:
                 # With a full second of our own there is nothing left to compare.
                 self._others.append(max(0.0, limit - own - remaining))
+                self._limit = limit
 
 
 class Answers:

@@ -137,6 +137,16 @@ def test_the_pace_returns_when_the_others_are_gone() -> None:
     assert one.pace.interval() < 0.22
 
 
+def test_a_share_of_the_limit_is_not_made_smaller_by_others_who_leave_room_for_it() -> None:
+    now = [0.0]
+    pace = Pace(2, lambda: now[0], lambda seconds: now.__setitem__(0, now[0] + seconds))
+    for _ in range(6):
+        departure = pace.wait()
+        own = sum(departure - 1 < one <= departure for one in pace._departures)
+        pace.served(departure, LIMIT, LIMIT - own - 2)
+    assert pace.interval() == pytest.approx(0.51)
+
+
 # ---- shared answers -------------------------------------------------------------------------------------------
 
 
