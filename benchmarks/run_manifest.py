@@ -1,6 +1,7 @@
 """Runs a declarative manifest as a connector, on the account of our configuration instead of the manifest's own host.
 
-usage: python -m benchmarks.run_manifest --manifest FILE read --config FILE --catalog FILE
+usage: python -m benchmarks.run_manifest --manifest FILE discover --config FILE
+       python -m benchmarks.run_manifest --manifest FILE read --config FILE --catalog FILE
 """
 
 import argparse
