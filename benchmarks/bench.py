@@ -133,6 +133,7 @@ class Bench:
         files = {"config": self.config(server), "catalog": configured(self.catalog, *streams)}
         done = run(self.connectors[name], "read", {**files, **({"state": state} if state else {})}, **more)
         asked = server.control("requests")
+        print(f"{name}: {done.seconds:.1f} s, {asked['total']} requests, {asked['throttled']} 429", file=sys.stderr)
         return Reading(
             done,
             start_up,
