@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor, Future
 from dataclasses import InitVar, dataclass
 from itertools import islice
-from typing import Any, NamedTuple
+from typing import Any, Generic, NamedTuple, TypeVar
 
 import requests
 from airbyte_cdk.models import FailureType
@@ -32,6 +32,7 @@ LOGGER = logging.getLogger("airbyte")
 
 Row = dict[str, Any]
 Identity = tuple[Any, ...]
+_Answer = TypeVar("_Answer")
 
 # At 5 requests per second and 2 s of latency ten requests are under way; a few more wait for their turn.
 LOOK_AHEAD = 16
@@ -66,16 +67,19 @@ def total_of(body: Any) -> int | None:
         return None
 
 
-class Listing:
-    """One pass over a listing; `fetch` answers the page at an offset.
+class Listing(Generic[_Answer]):
+    """One pass over a listing: `send` asks for what is at an offset, `read` makes the answer a page.
 
+    Only `send` is called in threads of the executor, and it waits for the network alone: reading a page may itself
+    need listings (of custom field definitions, say), which must not wait for threads that wait for them.
     `pages()` yields each page with only the rows that no page before it had.
     """
 
     def __init__(
         self,
         name: str,
-        fetch: Callable[[int], Page],
+        send: Callable[[int], _Answer],
+        read: Callable[[_Answer], Page],
         identity: Callable[[Row], Identity],
         page_size: int,
         executor: Executor,
@@ -83,7 +87,8 @@ class Listing:
         look_ahead: int = LOOK_AHEAD,
     ) -> None:
         self._name = name
-        self._fetch = fetch
+        self._send = send
+        self._read = read
         self._identity = identity
         self._asked = page_size
         # What the server gives at most, which may be less than it is asked for.
@@ -91,7 +96,7 @@ class Listing:
         self._unpaged = False
         self._executor = executor
         self._window = look_ahead
-        self._ahead: deque[tuple[int, Future[Page]]] = deque()
+        self._ahead: deque[tuple[int, Future[_Answer]]] = deque()
         # The newest of the rows yielded so far, in order; the next page is expected to overlap with them.
         self._recent: dict[Identity, None] = {}
         self._previous: list[Identity] = []
@@ -99,7 +104,7 @@ class Listing:
     def pages(self) -> Iterator[Page]:
         """All pages in order. Raises AirbyteTracedException where the listing cannot be read completely."""
         try:
-            page, offset, window = self._fetch(0), 0, 1
+            page, offset, window = self._at(0), 0, 1
             fresh = self._fresh(page)
             yield fresh
             while self._goes_on(page, offset, fresh):
@@ -109,11 +114,14 @@ class Listing:
                 window = min(2 * window, self._window, max(2, BYTES_AHEAD // max(1, page.size)))
                 self._look_ahead(page, offset, window)
                 offset, future = self._ahead.popleft()
-                page = future.result()
+                page = self._read(future.result())
                 for fresh in self._joined(page, offset):
                     yield fresh
         finally:
             self._cancel()
+
+    def _at(self, offset: int) -> Page:
+        return self._read(self._send(offset))
 
     def _cancel(self) -> None:
         for _, future in self._ahead:
@@ -138,7 +146,7 @@ class Listing:
         while len(self._ahead) < window:
             if self._ahead and page.total is not None and start + 1 >= page.total:
                 return
-            self._ahead.append((start, self._executor.submit(self._fetch, start)))
+            self._ahead.append((start, self._executor.submit(self._send, start)))
             start += step
 
     def _joined(self, page: Page, offset: int) -> Iterator[Page]:
@@ -146,7 +154,7 @@ class Listing:
         position, steps = offset, 0
         while not self._meets(page):
             position = max(0, position - (self._asked - 1))
-            gap = self._fetch(position)
+            gap = self._at(position)
             while self._meets(gap) or position == 0:
                 fresh = self._fresh(gap)
                 yield fresh
@@ -155,7 +163,7 @@ class Listing:
                     return
                 # Something is being deleted right now, so half a page is to overlap, not only a row.
                 position += max(1, len(gap.rows) // 2)
-                gap = self._fetch(position)
+                gap = self._at(position)
                 steps += 1
                 if steps > STEPS_BACK:
                     raise self._unstable(offset)
@@ -244,14 +252,16 @@ class PageRetriever(Retriever):
     def pages(self, stream_slice: StreamSlice) -> Iterator[Page]:
         """All pages of a slice, in order, each with only its new rows."""
 
-        def fetch(offset: int) -> Page:
-            return self._fetch(stream_slice, offset)
+        def send(offset: int) -> requests.Response | None:
+            return self._send(stream_slice, offset)
 
         if not self._page_size:
-            yield fetch(0)
+            yield self._read(send(0))
             return
         executor, look_ahead = self.api_budget.executor, self.config.get("look_ahead", LOOK_AHEAD)
-        yield from Listing(self.name, fetch, self._identity, self._page_size, executor, look_ahead=look_ahead).pages()
+        yield from Listing(
+            self.name, send, self._read, self._identity, self._page_size, executor, look_ahead=look_ahead
+        ).pages()
 
     def row_pages(self, stream_slice: StreamSlice) -> Iterator[tuple[list[Row], int | None]]:
         """The stream's rows, page by page, with the number of rows that the listing claims to have."""
@@ -271,13 +281,15 @@ class PageRetriever(Retriever):
     def _identity(self, row: Row) -> Identity:
         return tuple(str(row.get(field)) for field in self._key)
 
-    def _fetch(self, stream_slice: StreamSlice, offset: int) -> Page:
+    def _send(self, stream_slice: StreamSlice, offset: int) -> requests.Response | None:
         token = {"next_page_token": offset} if offset else None
-        response = self.requester.send_request(
+        return self.requester.send_request(
             stream_slice=stream_slice,
             next_page_token=token,
             request_params=self.paginator.get_request_params(next_page_token=token) if self.paginator else None,
         )
+
+    def _read(self, response: requests.Response | None) -> Page:
         if response is None or response.status_code == requests.codes.not_found:
             # The manifest lets a 404 pass only where what was asked for may have been deleted meanwhile.
             return Page([], {}, None)

@@ -1,13 +1,16 @@
 """Custom fields: what a column is called, what its values are, and how they find their owner."""
 
 import logging
+import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import jsonschema
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from conftest import API, config, discover, page, read, rows, sent, warnings
+from conftest import API, config, discover, listing, page, read, rows, sent, warnings
+from source_activecampaign import account
 from source_activecampaign.custom_fields import (
     Definition,
     Plan,
@@ -451,6 +454,30 @@ def test_given_custom_fields_when_discovered_then_contacts_have_their_columns(ap
         "description": "Sports. Options: Cricket.",
     }
     assert properties["custom_size"]["type"] == ["null", "number"]
+
+
+def test_given_no_values_beside_a_later_page_when_contacts_read_then_no_thread_waits_for_another(api, monkeypatch):
+    """The listing that is read instead has pages of its own; threads that wait for it could be all there are."""
+
+    class OneLevel(ThreadPoolExecutor):
+        def submit(self, *work, **arguments):
+            assert not threading.current_thread().name.startswith(self._thread_name_prefix), "work that waits for work"
+            return super().submit(*work, **arguments)
+
+    monkeypatch.setattr(account, "ThreadPoolExecutor", OneLevel)
+    contacts = listing("contacts", [{"id": str(number)} for number in range(250)])
+    values = [{"id": str(number), "contact": str(number), "field": "5", "value": "9"} for number in range(250)]
+
+    def answer(request, context):
+        body = contacts(request, context)
+        return body if request.qs.get("offset") else {**body, "fieldValues": values[:100]}
+
+    api.get(f"{API}/fields", json=FIELDS_BODY)
+    api.get(f"{API}/contacts", json=answer)
+    api.get(f"{API}/fieldValues", json=listing("fieldValues", values))
+    output = read("contacts", config(custom_fields="columns"))
+    assert rows(output) == [{"id": str(number), "custom_size": 9} for number in range(250)]
+    assert len(sent(api, "fieldValues")) == 3
 
 
 def test_given_definitions_that_are_forbidden_when_contacts_read_then_a_warning_and_no_columns(api, pauses):
