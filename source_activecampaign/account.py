@@ -5,6 +5,7 @@ that uses it together; `RateLimit-Limit` and `RateLimit-Remaining` on answers; `
 """
 
 import logging
+import math
 import statistics
 import tempfile
 import threading
@@ -17,14 +18,16 @@ from typing import Any, TypeVar
 
 import requests
 from airbyte_cdk.sources.streams.call_rate import APIBudget
+from requests.adapters import HTTPAdapter
 
 from source_activecampaign.progress import Progress
 
 LOGGER = logging.getLogger("airbyte")
 _T = TypeVar("_T")
 
-# Threads that wait for an answer or for their turn, for all streams together.
-THREADS = 24
+# Threads that wait for an answer, for their turn, or for an answer that another stream waits for. Seven streams may
+# share a pass, and each looks ahead by as much as the longest latency needs.
+THREADS = 128
 
 
 class Pace:
@@ -59,7 +62,8 @@ class Pace:
     ) -> None:
         if requests_per_second <= 0:
             raise ValueError("requests_per_second must be greater than 0")
-        self._rate = requests_per_second
+        # 2.5 per second would be 3 in some seconds: where it is more than one, only whole requests count.
+        self._rate = math.floor(requests_per_second) or requests_per_second
         self._clock, self._sleep = clock, sleep
         self._lock = threading.Lock()
         self._next = self._resume = clock()
@@ -211,6 +215,8 @@ class Account(APIBudget):
         self.shared: set[str] = set()
         # A thread that never starts costs nothing.
         self.executor = ThreadPoolExecutor(max_workers=THREADS, thread_name_prefix="request")
+        # One set of connections for all streams: the next request finds one that is open already.
+        self.connections = HTTPAdapter(pool_maxsize=THREADS)
         self._lock = threading.Lock()
         self._once: dict[str, Future[Any]] = {}
 

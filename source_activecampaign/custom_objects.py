@@ -144,6 +144,8 @@ class CustomObjectRecords(PageRetriever):
     id of a read is remembered.
     """
 
+    ordered = False
+
     def pages(self, stream_slice: StreamSlice) -> Iterator[Page]:
         seen: set[Any] = set()
         for page in super().pages(stream_slice):

@@ -8,6 +8,7 @@ be a passing one, was measured by others.
 
 from collections.abc import Mapping, MutableMapping
 from dataclasses import InitVar, dataclass, field
+from http.cookiejar import DefaultCookiePolicy
 from typing import Any
 
 import orjson
@@ -25,6 +26,9 @@ from source_activecampaign.account import Account
 
 _BODY = "_activecampaign_body"
 _OUTCOMES = "_activecampaign_outcomes"
+
+# The headers of a request that wants an answer of now, also where streams share answers.
+ANEW: Mapping[str, str] = {"Cache-Control": "no-cache"}
 
 
 def body_of(response: requests.Response) -> Any:
@@ -48,6 +52,11 @@ def body_of(response: requests.Response) -> Any:
     return body
 
 
+def forget_body(response: requests.Response) -> None:
+    """Let `body_of` parse it again."""
+    response.__dict__.pop(_BODY, None)
+
+
 class ApiSession(LimiterSession):
     """A session that never follows a redirect and keeps no cookies.
 
@@ -57,9 +66,12 @@ class ApiSession(LimiterSession):
     def __init__(self, stream: str, account: Account, listing: str = "") -> None:
         super().__init__(api_budget=account)
         self._stream, self._account, self._listing = stream, account, listing
+        self.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
+        for scheme in ("https://", "http://"):
+            self.mount(scheme, account.connections)
 
     def send(self, request: requests.PreparedRequest, **kwargs: Any) -> requests.Response:
-        if self._listing not in self._account.shared:
+        if self._listing not in self._account.shared or ANEW.items() <= request.headers.items():
             return self._send(request, **kwargs)
         response = self._account.answers.get(str(request.url), lambda: self._send(request, **kwargs), _is_readable)
         response.request = request
@@ -75,7 +87,6 @@ class ApiSession(LimiterSession):
             error.request = request
             raise
         _count(request, response.status_code)
-        self.cookies.clear()
         response.headers.pop("Set-Cookie", None)
         return response
 

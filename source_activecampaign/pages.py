@@ -4,6 +4,9 @@ The API pages by offset (https://developers.activecampaign.com/reference/paginat
 while a listing is read moves all later rows one place forward: plain offset paging misses one of them. So each
 page starts with the last row of the page before. Where it does not, the listing shifted, and the reader steps
 back until the pages meet again. Insertions and updates only repeat rows, which are left out here.
+
+This proves a listing whole that keeps its order. One that does not is recognised by new rows that stand before known
+ones, and by a total that is larger than the number of rows that came.
 """
 
 import logging
@@ -12,8 +15,9 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor, Future
 from dataclasses import InitVar, dataclass
 from itertools import islice
-from typing import Any, Generic, NamedTuple, TypeVar
+from typing import Any, ClassVar, Generic, NamedTuple, TypeVar
 
+import orjson
 import requests
 from airbyte_cdk.models import FailureType
 from airbyte_cdk.sources.declarative.extractors.record_selector import RecordSelector
@@ -24,7 +28,7 @@ from airbyte_cdk.sources.types import Config, StreamSlice
 from airbyte_cdk.utils.traced_exception import AirbyteTracedException
 
 from source_activecampaign.account import Account
-from source_activecampaign.http import ApiRequester, body_of
+from source_activecampaign.http import ANEW, ApiRequester, body_of, forget_body
 from source_activecampaign.progress import estimate
 from source_activecampaign.records import records_in
 
@@ -40,8 +44,12 @@ LOOK_AHEAD = 16
 BYTES_AHEAD = 16_000_000
 # How many rows are remembered to recognise where pages overlap.
 REMEMBERED = 1000
-# How many pages to step back before a listing is taken to have no stable order.
-STEPS_BACK = 10
+# How many requests in a row may bring nothing new before a listing is taken not to be readable: each steps back by a
+# page, and thousands of rows may have been deleted at once.
+PATIENCE = 50
+# An endpoint that gives fewer rows at once than it is asked for gives a number that somebody chose, and not less than
+# the 20 that the API gives where it is not asked for any.
+FEWEST_AT_ONCE, ROUND = 20, 5
 
 
 class Page(NamedTuple):
@@ -68,46 +76,61 @@ def total_of(body: Any) -> int | None:
 
 
 class Listing(Generic[_Answer]):
-    """One pass over a listing: `send` asks for what is at an offset, `read` makes the answer a page.
+    """One pass over a listing.
 
-    Only `send` is called in threads of the executor, and it waits for the network alone: reading a page may itself
-    need listings (of custom field definitions, say), which must not wait for threads that wait for them.
+    `send` asks for what is at an offset; where its second argument is True, the server itself, whatever it answered
+    before. Only `send` is called in threads of the executor, and it waits for the network alone: `read`, which makes
+    the answer a page, may itself need listings (of custom field definitions, say), which must not wait for threads
+    that wait for them.
+
+    `ordered` is False where rows are known to come in any order, and the total to claim more than there is, so that
+    neither is taken for a sign of loss.
+
     `pages()` yields each page with only the rows that no page before it had.
     """
 
     def __init__(
         self,
         name: str,
-        send: Callable[[int], _Answer],
+        send: Callable[[int, bool], _Answer],
         read: Callable[[_Answer], Page],
         identity: Callable[[Row], Identity],
         page_size: int,
         executor: Executor,
         *,
         look_ahead: int = LOOK_AHEAD,
+        ordered: bool = True,
     ) -> None:
         self._name = name
         self._send = send
         self._read = read
         self._identity = identity
         self._asked = page_size
+        self._executor = executor
+        self._window = look_ahead
+        self._ordered = ordered
         # What the server gives at most, which may be less than it is asked for.
         self._capacity = 0
         self._unpaged = False
-        self._executor = executor
-        self._window = look_ahead
         self._ahead: deque[tuple[int, Future[_Answer]]] = deque()
         # The newest of the rows yielded so far, in order; the next page is expected to overlap with them.
         self._recent: dict[Identity, None] = {}
         self._previous: list[Identity] = []
+        self._yielded = 0
+        self._smallest_total: int | None = None
+        # Rows that stood before some that were known already, and requests since the last one that was new.
+        self._misplaced = 0
+        self._in_vain = 0
 
     def pages(self) -> Iterator[Page]:
         """All pages in order. Raises AirbyteTracedException where the listing cannot be read completely."""
         try:
-            page, offset, window = self._at(0), 0, 1
+            page, offset, window = self._read(self._send(0, False)), 0, 1
             fresh = self._fresh(page)
             yield fresh
             while self._goes_on(page, offset, fresh):
+                if self._in_vain > PATIENCE:
+                    raise self._offset_ignored(offset)
                 if len(page.rows) < self._capacity:
                     # What was requested ahead starts too late to meet a page that is short but not the last.
                     self._cancel()
@@ -117,11 +140,9 @@ class Listing(Generic[_Answer]):
                 page = self._read(future.result())
                 for fresh in self._joined(page, offset):
                     yield fresh
+            self._compare_with_total(offset)
         finally:
             self._cancel()
-
-    def _at(self, offset: int) -> Page:
-        return self._read(self._send(offset))
 
     def _cancel(self) -> None:
         for _, future in self._ahead:
@@ -135,26 +156,35 @@ class Listing(Generic[_Answer]):
             return False
         if received == self._asked:
             return True
-        # A short page is the last one, unless the total claims more; which it may do wrongly.
-        claims_more = page.total is not None and offset + received < page.total
-        return claims_more and received > 0 and (bool(fresh.rows) or received == self._capacity > 1)
+        # A short page is the last one, unless the server gives no more at once.
+        may_be_full = received == self._capacity > 1
+        if page.total is not None and offset + received < page.total:
+            # The total claims more, which it may do wrongly.
+            return received > 0 and (bool(fresh.rows) or may_be_full)
+        # No total, or that of the page alone, is no proof that this is the end.
+        unproven = page.total is None or page.total == received
+        chosen = received >= FEWEST_AT_ONCE and received % ROUND == 0
+        return may_be_full and unproven and chosen and bool(fresh.rows)
 
     def _look_ahead(self, page: Page, offset: int, window: int) -> None:
         """Request the pages that follow, as far as the listing claims to reach, but one at least."""
         step = max(1, self._capacity - 1)
         start = self._ahead[-1][0] + step if self._ahead else offset + max(1, len(page.rows) - 1)
+        end = page.total
+        if end is None and len(page.rows) < self._asked:
+            end = offset + len(page.rows)
         while len(self._ahead) < window:
-            if self._ahead and page.total is not None and start + 1 >= page.total:
+            if self._ahead and end is not None and start + 1 >= end:
                 return
-            self._ahead.append((start, self._executor.submit(self._send, start)))
+            self._ahead.append((start, self._executor.submit(self._send, start, False)))
             start += step
 
     def _joined(self, page: Page, offset: int) -> Iterator[Page]:
         """The new rows of a page, after those that shifted to before it."""
-        position, steps = offset, 0
+        position = offset
         while not self._meets(page):
             position = max(0, position - (self._asked - 1))
-            gap = self._at(position)
+            gap = self._again(position)
             while self._meets(gap) or position == 0:
                 fresh = self._fresh(gap)
                 yield fresh
@@ -163,22 +193,53 @@ class Listing(Generic[_Answer]):
                     return
                 # Something is being deleted right now, so half a page is to overlap, not only a row.
                 position += max(1, len(gap.rows) // 2)
-                gap = self._at(position)
-                steps += 1
-                if steps > STEPS_BACK:
-                    raise self._unstable(offset)
-            steps += 1
-            if steps > STEPS_BACK:
-                raise self._unstable(offset)
-        if len(page.rows) > 1 and [self._identity(row) for row in page.rows] == self._previous:
-            if page.total != len(page.rows):
-                raise self._offset_ignored(offset)
-            # An endpoint that does not page, and has exactly as many rows as a page.
-            self._unpaged = True
+                gap = self._again(position)
+        self._look_at_order(page, offset)
         yield self._fresh(page)
+
+    def _again(self, offset: int) -> Page:
+        self._in_vain += 1
+        if self._in_vain > PATIENCE:
+            raise self._unstable(offset)
+        return self._read(self._send(offset, True))
 
     def _meets(self, page: Page) -> bool:
         return any(self._identity(row) in self._recent for row in page.rows)
+
+    def _look_at_order(self, page: Page, offset: int) -> None:
+        """Notice a page that is the one before it again, or in which new rows stand before known ones."""
+        identities = [self._identity(row) for row in page.rows]
+        if len(identities) > 1 and identities == self._previous:
+            if page.total != len(identities) and (page.total is not None or len(identities) == self._asked):
+                raise self._offset_ignored(offset)
+            # An endpoint that does not page, and has exactly as many rows as a page may have.
+            self._unpaged = True
+            if page.total is None:
+                LOGGER.warning(
+                    "Stream %s: the API sends the same %d rows whatever the offset, and no total. If the account has "
+                    "more of them, please report this to the maintainers of the connector.",
+                    self._name,
+                    len(identities),
+                )
+        known = [place for place, identity in enumerate(identities) if identity in self._recent]
+        misplaced = known[-1] + 1 - len(known)
+        self._misplaced += misplaced
+        if self._ordered and misplaced > len(identities) // 4:
+            raise self._unstable(offset)
+
+    def _compare_with_total(self, offset: int) -> None:
+        """Notice that fewer rows came than the API counted, all the time that they were read."""
+        if not self._ordered or self._smallest_total is None or self._yielded >= self._smallest_total:
+            return
+        if self._misplaced:
+            raise self._unstable(offset)
+        LOGGER.warning(
+            "Stream %s: the API counts %s rows and sent %s. A few may have come and gone meanwhile; if this persists, "
+            "please report it to the maintainers of the connector.",
+            self._name,
+            f"{self._smallest_total:,}",
+            f"{self._yielded:,}",
+        )
 
     def _fresh(self, page: Page) -> Page:
         self._capacity = max(self._capacity, len(page.rows))
@@ -187,6 +248,10 @@ class Listing(Generic[_Answer]):
         self._recent.update(dict.fromkeys(map(self._identity, rows)))
         for identity in list(islice(self._recent, max(0, len(self._recent) - REMEMBERED))):
             del self._recent[identity]
+        self._yielded += len(rows)
+        self._in_vain = 0 if rows else self._in_vain + 1
+        if page.total is not None:
+            self._smallest_total = min(page.total, page.total if self._smallest_total is None else self._smallest_total)
         return page._replace(rows=rows)
 
     def _unstable(self, offset: int) -> AirbyteTracedException:
@@ -225,6 +290,7 @@ class PageRetriever(Retriever):
     paginator: DefaultPaginator | None = None
     page_key: str = ""
     owner_key: str = ""
+    ordered: ClassVar[bool] = True
 
     def __post_init__(self, parameters: Mapping[str, Any]) -> None:
         self._page_size = (self.paginator.get_page_size() if self.paginator else None) or 0
@@ -252,15 +318,21 @@ class PageRetriever(Retriever):
     def pages(self, stream_slice: StreamSlice) -> Iterator[Page]:
         """All pages of a slice, in order, each with only its new rows."""
 
-        def send(offset: int) -> requests.Response | None:
-            return self._send(stream_slice, offset)
+        def send(offset: int, anew: bool) -> requests.Response | None:
+            return self._send(stream_slice, offset, anew)
 
         if not self._page_size:
-            yield self._read(send(0))
+            yield self._read(send(0, False))
             return
-        executor, look_ahead = self.api_budget.executor, self.config.get("look_ahead", LOOK_AHEAD)
         yield from Listing(
-            self.name, send, self._read, self._identity, self._page_size, executor, look_ahead=look_ahead
+            self.name,
+            send,
+            self._read,
+            self._identity,
+            self._page_size,
+            self.api_budget.executor,
+            look_ahead=self.config.get("look_ahead", LOOK_AHEAD),
+            ordered=self.ordered,
         ).pages()
 
     def row_pages(self, stream_slice: StreamSlice) -> Iterator[tuple[list[Row], int | None]]:
@@ -279,15 +351,23 @@ class PageRetriever(Retriever):
         return [row for row in rows if str(row.get(self.owner_key)) not in repeated]
 
     def _identity(self, row: Row) -> Identity:
-        return tuple(str(row.get(field)) for field in self._key)
+        if all(field in row for field in self._key):
+            return tuple(str(row[field]) for field in self._key)
+        # Without its key a row is known by all that it has.
+        return (orjson.dumps(row, option=orjson.OPT_SORT_KEYS),)
 
-    def _send(self, stream_slice: StreamSlice, offset: int) -> requests.Response | None:
+    def _send(self, stream_slice: StreamSlice, offset: int, anew: bool) -> requests.Response | None:
         token = {"next_page_token": offset} if offset else None
-        return self.requester.send_request(
+        response = self.requester.send_request(
             stream_slice=stream_slice,
             next_page_token=token,
             request_params=self.paginator.get_request_params(next_page_token=token) if self.paginator else None,
+            request_headers=ANEW if anew else None,
         )
+        if response is not None:
+            # Until its turn comes it waits as it came: parsed it takes several times the memory.
+            forget_body(response)
+        return response
 
     def _read(self, response: requests.Response | None) -> Page:
         if response is None or response.status_code == requests.codes.not_found:

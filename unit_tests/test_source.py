@@ -175,7 +175,7 @@ def test_given_a_sync_when_finished_then_rows_and_requests_are_said(api):
     assert output.is_in_logs(r"^Stream tags: 3 records in 1 requests, ")
 
 
-@pytest.mark.parametrize(("setting", "seconds"), [(5, 0.204), (2.5, 0.408), (0.5, 2.04)])
+@pytest.mark.parametrize(("setting", "seconds"), [(5, 0.204), (2.5, 0.51), (0.5, 2.04)])
 def test_the_budget_of_the_manifest_is_the_pace(setting, seconds):
     source = SourceActiveCampaign(config=config(requests_per_second=setting))
     assert source._constructor._api_budget.pace.interval() == pytest.approx(seconds)
