@@ -95,6 +95,11 @@ class Pace:
                 rest = max(due - now, 0.0) + ((ahead - 1) * self.interval() + self._GLANCE if ahead else 0.0)
             self._sleep(rest)
 
+    def waiting(self) -> tuple[int, float]:
+        """How many requests wait for their turn, and the seconds for which a 429 still holds all of them."""
+        with self._lock:
+            return self._tickets - self._left, max(0.0, self._resume - self._clock())
+
     def interval(self) -> float:
         """Seconds between two requests."""
         others = statistics.median(self._others) if len(self._others) >= 3 else 0.0
@@ -137,6 +142,7 @@ class Answers:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._file: Any = None
+        self._full = False
         self._kept: dict[str, Future[tuple[int, int, Mapping[str, str]]]] = {}
 
     def get(
@@ -169,19 +175,34 @@ class Answers:
             response = fetch()
             if is_good(response):
                 packed = zlib.compress(response.content, 1)
-                with self._lock:
-                    if self._file is None:
-                        self._file = tempfile.TemporaryFile(prefix="activecampaign-")  # noqa: SIM115
-                    place = self._file.seek(0, 2)
-                    self._file.write(packed)
-                mine.set_result((place, len(packed), dict(response.headers)))
-                kept = True
+                place = self._keep(packed)
+                if place is not None:
+                    mine.set_result((place, len(packed), dict(response.headers)))
+                    kept = True
             return response
         finally:
             if not kept:
                 with self._lock:
                     del self._kept[url]
                 mine.set_exception(LookupError(url))
+
+    def _keep(self, packed: bytes) -> int | None:
+        """Where in the file it is now; None where there is no room for it."""
+        with self._lock:
+            try:
+                if self._file is None:
+                    self._file = tempfile.TemporaryFile(prefix="activecampaign-", buffering=0)  # noqa: SIM115
+                place: int = self._file.seek(0, 2)
+                return place if self._file.write(packed) == len(packed) else None
+            except OSError as error:
+                if not self._full:
+                    LOGGER.warning(
+                        "Answers that several streams want cannot be kept in %s (%s), so each asks for its own.",
+                        tempfile.gettempdir(),
+                        error.strerror,
+                    )
+                self._full = True
+                return None
 
     def _restored(self, url: str, place: int, length: int, headers: Mapping[str, str]) -> requests.Response:
         with self._lock:
@@ -209,7 +230,7 @@ class Account(APIBudget):
     ) -> None:
         super().__init__(policies=[])
         self.pace = Pace(requests_per_second, clock, sleep)
-        self.progress = Progress()
+        self.progress = Progress(self.pace.waiting)
         self.answers = Answers()
         # The listings that more than one of the selected streams reads.
         self.shared: set[str] = set()

@@ -229,7 +229,8 @@ def _endpoint(request: requests.PreparedRequest | None) -> str:
 def _what_happened(answer: requests.Response | Exception | None, resolution: ErrorResolution) -> str:
     endpoint = _endpoint(getattr(answer, "request", None))
     if isinstance(answer, requests.Response):
-        return resolution.error_message or f"{endpoint} answered with HTTP {answer.status_code}."
+        message = resolution.error_message or ""
+        return message if endpoint in message else f"{endpoint} answered with HTTP {answer.status_code}."
     if isinstance(answer, requests.exceptions.SSLError):
         return f"The TLS certificate of {endpoint} could not be verified. Check the API URL."
     if isinstance(answer, requests.exceptions.Timeout):

@@ -3,7 +3,7 @@
 import logging
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
@@ -33,9 +33,13 @@ class StreamProgress:
 
 
 class Progress:
-    """The figures of all streams of a run; safe to share between threads."""
+    """The figures of all streams of a run; safe to share between threads.
 
-    def __init__(self) -> None:
+    `waiting` tells how many requests wait for their turn, and the seconds for which a 429 holds all of them.
+    """
+
+    def __init__(self, waiting: Callable[[], tuple[int, float]] = lambda: (0, 0.0)) -> None:
+        self._waiting = waiting
         self._lock = threading.Lock()
         self._streams: dict[str, StreamProgress] = {}
 
@@ -65,11 +69,23 @@ class Progress:
     def summary(self) -> str:
         """The streams that are being read, with the rows that they have and those that they expect."""
         with self._lock:
-            return ", ".join(
+            streams = ", ".join(
                 f"{name} {one.rows:,}" + (f" of about {one.expected:,}" if one.expected else "")
                 for name, one in self._streams.items()
                 if one.seen > time.monotonic() - 2 * SECONDS_BETWEEN_LINES
             )
+        return streams or "nothing yet"
+
+    def waits(self) -> str:
+        """What the requests wait for, if anything.
+
+        >>> Progress(lambda: (3, 0.0)).waits(), Progress(lambda: (3, 12.4)).waits(), Progress().waits()
+        ('; 3 wait for the budget', '; all wait 12 s more for Retry-After', '')
+        """
+        queue, pause = self._waiting()
+        if pause:
+            return f"; all wait {pause:.0f} s more for Retry-After"
+        return f"; {queue} wait for the budget" if queue else ""
 
     @contextmanager
     def reported(self, seconds: float = SECONDS_BETWEEN_LINES) -> Iterator[None]:
@@ -81,9 +97,7 @@ class Progress:
             while not done.wait(seconds):
                 now = self.requests()
                 LOGGER.info(
-                    "Reading: %s. %.1f requests per second.",
-                    self.summary() or "waiting",
-                    (now - before) / seconds,
+                    "Reading: %s. %.1f requests per second%s.", self.summary(), (now - before) / seconds, self.waits()
                 )
                 before = now
 

@@ -73,6 +73,7 @@ class SourceActiveCampaign(ConcurrentDeclarativeSource):
         # Records that wait for a slow reader of stdout: the CDK's 10,000 can be a hundred megabytes of contacts.
         self._concurrent_source._queue.maxsize = RECORDS_IN_MEMORY
         self._began = datetime.now(timezone.utc)
+        self._no_custom_objects: AirbyteTracedException | None = None
         if not config:
             return
         self._config = normalize(self._config, self._defaults())
@@ -133,6 +134,8 @@ class SourceActiveCampaign(ConcurrentDeclarativeSource):
         with self._account.progress.reported():
             for message in super().read(logger, config, catalog, state):
                 yield _without_secrets(message)
+        if self._no_custom_objects:
+            raise self._no_custom_objects
 
     def _look_at_deals(self) -> deals.Access:
         with self._configured(deals_access="full", custom_fields="off", start_date=None, look_ahead=1):
@@ -168,7 +171,14 @@ class SourceActiveCampaign(ConcurrentDeclarativeSource):
         # The listing of the schemas is a static stream, those of their records are not.
         selected = (self._selected or set()) - {"custom_object_schemas"}
         wanted = self._selected is None or any(name.startswith("custom_object_") for name in selected)
-        return super().dynamic_streams if wanted else []
+        try:
+            return super().dynamic_streams if wanted else []
+        except AirbyteTracedException as error:
+            if self._selected is None:
+                raise
+            # The other streams are read first.
+            self._no_custom_objects = error
+            return []
 
     def _defaults(self) -> dict[str, Any]:
         properties = self._source_config["spec"]["connection_specification"]["properties"]
@@ -182,6 +192,10 @@ class SourceActiveCampaign(ConcurrentDeclarativeSource):
         streams = super()._create_streams(selected_configs, all_configs)
         for stream in streams:
             stop_at_beginning(stream, self._began)
+            if self._selected is not None and isinstance(stream, DefaultStream):
+                # For its status messages the CDK would ask for the schema in its main thread, where a custom field
+                # definition that does not come ends all streams. Whoever reads takes it from the schema loader.
+                stream._json_schema = {}
         return streams
 
 

@@ -1,6 +1,7 @@
 """The pace of requests against simulated servers, in virtual time; shared answers; what is read beside what."""
 
 import heapq
+import logging
 import random
 import threading
 from collections import deque
@@ -10,7 +11,9 @@ from itertools import count
 import pytest
 import requests
 
+from source_activecampaign import account
 from source_activecampaign.account import Account, Answers, Pace
+from source_activecampaign.progress import LOGGER, Progress
 from source_activecampaign.sharing import Guest, plan, shared_listings
 
 LIMIT = 5
@@ -208,6 +211,62 @@ def test_large_answers_come_back_whole() -> None:
         answers.get(url, lambda text=text: answer(text), is_ok)
     for url, text in reversed(texts.items()):
         assert answers.get(url, lambda: answer("fetched again"), is_ok).text == text
+
+
+def test_given_no_room_on_the_disk_when_asked_then_everybody_fetches_and_one_sentence_says_so(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def full(**_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(account.tempfile, "TemporaryFile", full)
+    answers, fetched = Answers(), []
+
+    def fetch() -> requests.Response:
+        fetched.append(1)
+        return answer("fine")
+
+    assert [answers.get("u", fetch, is_ok).text for _ in range(3)] == ["fine"] * 3
+    assert len(fetched) == 3
+    [sentence] = [record.getMessage() for record in caplog.records]
+    assert "cannot be kept in" in sentence
+    assert "No space left on device" in sentence
+
+
+# ---- progress -------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("waiting", "said"),
+    [((0, 0.0), "second."), ((3, 0.0), "second; 3 wait for the budget."), ((3, 12.4), "all wait 12 s more for")],
+)
+def test_while_reading_a_line_says_what_the_requests_wait_for(waiting: tuple[int, float], said: str) -> None:
+    written, lines = threading.Event(), []
+
+    class Handler(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            lines.append(record.getMessage())
+            written.set()
+
+    handler = Handler()
+    LOGGER.addHandler(handler)
+    LOGGER.setLevel(logging.INFO)
+    try:
+        progress = Progress(lambda: waiting)
+        progress.add("tags", rows=1200, expected=20_000)
+        with progress.reported(seconds=0.01):
+            assert written.wait(10)
+    finally:
+        LOGGER.removeHandler(handler)
+    assert lines[0].startswith("Reading: tags 1,200 of about 20,000. 0.0 requests per ")
+    assert said in lines[0]
+
+
+def test_the_pace_tells_what_waits() -> None:
+    pace = Pace(5, lambda: 0.0)
+    assert pace.waiting() == (0, 0.0)
+    pace.throttled(7)
+    assert pace.waiting() == (0, 7.0)
 
 
 # ---- what is read beside what ---------------------------------------------------------------------------------

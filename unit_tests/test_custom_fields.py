@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from conftest import API, config, discover, listing, page, read, rows, sent, warnings
+from conftest import API, catalog, config, discover, errors, listing, page, read, rows, sent, warnings
 from source_activecampaign import account
 from source_activecampaign.custom_fields import (
     Definition,
@@ -454,6 +454,20 @@ def test_given_custom_fields_when_discovered_then_contacts_have_their_columns(ap
         "description": "Sports. Options: Cricket.",
     }
     assert properties["custom_size"]["type"] == ["null", "number"]
+
+
+def test_given_definitions_that_never_come_when_read_then_only_the_stream_with_custom_fields_fails(api, pauses):
+    api.get(f"{API}/fields", status_code=503, json={"message": "busy"})
+    api.get(f"{API}/contacts", json=page("contacts", CONTACTS[:1], "1", fieldValues=VALUES[:1]))
+    api.get(f"{API}/tags", json=listing("tags", [{"id": str(number)} for number in range(250)]))
+    output = read(catalog("contacts", "tags"), config(custom_fields="columns"))
+    assert len(rows(output)) == 250
+    assert [status.value for status in output.get_stream_statuses("tags")][-1] == "COMPLETE"
+    assert [status.value for status in output.get_stream_statuses("contacts")][-1] == "INCOMPLETE"
+    [(kind, sentence)] = errors(output)
+    assert kind == "transient_error"
+    assert "/fields" in sentence
+    assert "503" in sentence
 
 
 def test_given_no_values_beside_a_later_page_when_contacts_read_then_no_thread_waits_for_another(api, monkeypatch):

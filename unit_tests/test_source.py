@@ -4,6 +4,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from airbyte_cdk.models import SyncMode
+from airbyte_cdk.test import entrypoint_wrapper
 
 from conftest import API, NOW, catalog, config, cursor, errors, ids, listing, page, read, rows
 from source_activecampaign import SourceActiveCampaign
@@ -173,6 +174,19 @@ def test_given_a_sync_when_finished_then_rows_and_requests_are_said(api):
     api.get(f"{API}/tags", json=listing("tags", [{"id": str(number)} for number in range(3)]))
     output = read("tags")
     assert output.is_in_logs(r"^Stream tags: 3 records in 1 requests, ")
+
+
+def test_given_custom_object_schemas_that_never_come_when_read_then_the_other_streams_are_read(api, pauses):
+    api.get(f"{API}/customObjects/schemas", status_code=503, json={"message": "busy"})
+    api.get(f"{API}/tags", json=listing("tags", [{"id": str(number)} for number in range(3)]))
+    chosen = catalog("custom_object_visit", "tags")
+    output = entrypoint_wrapper.read(SourceActiveCampaign(config(), chosen, []), config(), chosen, [])
+    assert ids(output) == ["0", "1", "2"]
+    assert [status.value for status in output.get_stream_statuses("tags")][-1] == "COMPLETE"
+    assert [status.value for status in output.get_stream_statuses("custom_object_visit")] == ["INCOMPLETE"]
+    error = output.errors[-1].trace.error
+    assert error.failure_type.value == "transient_error"
+    assert "customObjects/schemas" in error.message
 
 
 @pytest.mark.parametrize(("setting", "seconds"), [(5, 0.204), (2.5, 0.51), (0.5, 2.04)])
