@@ -383,7 +383,8 @@ class CustomFieldsExtractor(EnvelopeExtractor):
     def _values(self, body: Mapping[str, Any]) -> Mapping[str, list[Value]]:
         if self.sideload in body:
             return by_owner(body[self.sideload] or [])
-        if not body.get(self.record_key) or self.values is None:
+        if self.values is None or all(row.get(self.sideload) == [] for row in body.get(self.record_key) or ()):
+            # The records themselves say that there are none.
             return {}
         listing = self.values
         self._warn("listed", listing.name)

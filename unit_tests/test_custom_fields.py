@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from conftest import API, catalog, config, discover, errors, listing, page, read, rows, sent, warnings
+from conftest import API, catalog, config, discover, errors, ids, listing, page, read, rows, sent, warnings
 from source_activecampaign import account
 from source_activecampaign.custom_fields import (
     Definition,
@@ -492,6 +492,14 @@ def test_given_no_values_beside_a_later_page_when_contacts_read_then_no_thread_w
     output = read("contacts", config(custom_fields="columns"))
     assert rows(output) == [{"id": str(number), "custom_size": 9} for number in range(250)]
     assert len(sent(api, "fieldValues")) == 3
+
+
+def test_given_contacts_that_have_no_values_when_read_then_the_listing_of_all_values_is_not(api):
+    api.get(f"{API}/fields", json=FIELDS_BODY)
+    api.get(f"{API}/contacts", json=page("contacts", [{"id": "1", "fieldValues": []}, {"id": "2", "fieldValues": []}]))
+    output = read("contacts", config(custom_fields="columns"))
+    assert ids(output) == ["1", "2"]
+    assert sent(api, "fieldValues") == []
 
 
 def test_given_definitions_that_are_forbidden_when_contacts_read_then_a_warning_and_no_columns(api, pauses):
