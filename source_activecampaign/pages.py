@@ -158,13 +158,12 @@ class Listing(Generic[_Answer]):
             return True
         # A short page is the last one, unless the server gives no more at once.
         may_be_full = received == self._capacity > 1
-        if page.total is not None and offset + received < page.total:
-            # The total claims more, which it may do wrongly.
-            return received > 0 and (bool(fresh.rows) or may_be_full)
-        # No total, or that of the page alone, is no proof that this is the end.
-        unproven = page.total is None or page.total == received
+        if page.total is not None:
+            # The total may claim more, rightly or wrongly.
+            return received > 0 and offset + received < page.total and (bool(fresh.rows) or may_be_full)
+        # Without one, nothing says that this is the end.
         chosen = received >= FEWEST_AT_ONCE and received % ROUND == 0
-        return may_be_full and unproven and chosen and bool(fresh.rows)
+        return may_be_full and chosen and bool(fresh.rows)
 
     def _look_ahead(self, page: Page, offset: int, window: int) -> None:
         """Request the pages that follow, as far as the listing claims to reach, but one at least."""

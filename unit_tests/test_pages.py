@@ -123,18 +123,6 @@ def test_given_a_server_that_gives_fewer_and_no_total_when_tags_read_then_each_r
     assert ids(output) == names(count)
 
 
-def test_given_a_total_of_the_page_alone_when_tags_read_then_each_row_once(api):
-    def answer(request, _):
-        offset = int(request.qs.get("offset", ["0"])[0])
-        shown = tags(250)[offset : offset + 50]
-        return page("tags", shown, len(shown))
-
-    api.get(TAGS, json=answer)
-    output = read("tags")
-    assert errors(output) == []
-    assert ids(output) == names(250)
-
-
 @pytest.mark.parametrize("count", [20, 50])
 def test_given_a_round_number_of_rows_without_pages_when_tags_read_then_each_once_and_a_warning(count, api):
     api.get(TAGS, json=page("tags", tags(count)))
