@@ -25,6 +25,9 @@ from source_activecampaign.progress import Progress
 LOGGER = logging.getLogger("airbyte")
 _T = TypeVar("_T")
 
+# What marks an answer that was found good when another stream got it.
+FOUND_GOOD = "_activecampaign_found_good"
+
 # Threads that wait for an answer, for their turn, or for an answer that another stream waits for. Seven streams may
 # share a pass, and each looks ahead by as much as the longest latency needs.
 THREADS = 128
@@ -213,6 +216,7 @@ class Answers:
         response.url = url
         response.headers.update(headers)
         response._content = zlib.decompress(packed)
+        setattr(response, FOUND_GOOD, True)
         return response
 
 

@@ -22,7 +22,7 @@ from airbyte_cdk.sources.streams.call_rate import LimiterSession
 from airbyte_cdk.sources.streams.http.error_handlers.response_models import ErrorResolution, ResponseAction
 from airbyte_cdk.sources.types import StreamSlice, StreamState
 
-from source_activecampaign.account import Account
+from source_activecampaign.account import FOUND_GOOD, Account
 
 _BODY = "_activecampaign_body"
 _OUTCOMES = "_activecampaign_outcomes"
@@ -208,6 +208,8 @@ class ApiErrorHandler(DefaultErrorHandler):
     @staticmethod
     def _read_body(answer: requests.Response | Exception | None) -> ErrorResolution | None:
         if not isinstance(answer, requests.Response) or not 200 <= answer.status_code < 300:
+            return None
+        if hasattr(answer, FOUND_GOOD):
             return None
         try:
             body_of(answer)
