@@ -17,7 +17,7 @@ from airbyte_cdk.sources.types import Config, StreamSlice, StreamState
 from airbyte_cdk.utils.traced_exception import AirbyteTracedException
 
 from source_activecampaign.custom_fields import slug
-from source_activecampaign.pages import LOGGER, Page, PageRetriever
+from source_activecampaign.pages import LOGGER, Page, PageRetriever, UnstableOrder
 from source_activecampaign.records import Warn
 from source_activecampaign.values import converter
 
@@ -29,6 +29,9 @@ _TIMESTAMP: Mapping[str, Any] = {
     "airbyte_type": "timestamp_with_timezone",
 }
 _NUMBER: Mapping[str, Any] = {"type": ["null", "number"]}
+
+# How often a listing is read where each pass brings ids that the ones before did not.
+PASSES = 10
 
 # What every record has, whichever schema it is of.
 STANDARD: Mapping[str, Mapping[str, Any]] = {
@@ -140,18 +143,38 @@ class CustomObjectSchemas(PageRetriever):
 class CustomObjectRecords(PageRetriever):
     """The records of one schema, each id once.
 
-    Their pages are known to overlap and their total to be inflated, also where the order is asked for, so every
-    id of a read is remembered.
+    Without an order their pages were reported to overlap at random, with a total that is too high. Should the order
+    that the manifest asks for not be kept either, the listing is read again as long as that brings new ids.
     """
-
-    ordered = False
 
     def pages(self, stream_slice: StreamSlice) -> Iterator[Page]:
         seen: set[Any] = set()
-        for page in super().pages(stream_slice):
+
+        def new(page: Page) -> Page:
             rows = [row for row in page.rows if row.get("id") not in seen]
             seen.update(row.get("id") for row in rows)
-            yield page._replace(rows=rows)
+            return page._replace(rows=rows)
+
+        try:
+            yield from map(new, super().pages(stream_slice))
+            return
+        except UnstableOrder:
+            LOGGER.info("Stream %s: its pages overlap at random, so the listing is read several times.", self.name)
+        for _ in range(PASSES):
+            before, claimed = len(seen), 0
+            for page in self.listed(stream_slice, ordered=False):
+                claimed = page.total or 0
+                yield new(page)
+            if len(seen) >= claimed or len(seen) == before:
+                return
+        LOGGER.warning(
+            "Stream %s: the API sends its records in an order that changes. After %d passes %s of about %s have come; "
+            "refresh the stream in full now and then.",
+            self.name,
+            PASSES,
+            f"{len(seen):,}",
+            f"{claimed:,}",
+        )
 
 
 @dataclass

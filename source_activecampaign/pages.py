@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor, Future
 from dataclasses import InitVar, dataclass
 from itertools import islice
-from typing import Any, ClassVar, Generic, NamedTuple, TypeVar
+from typing import Any, Generic, NamedTuple, TypeVar
 
 import orjson
 import requests
@@ -75,6 +75,10 @@ def total_of(body: Any) -> int | None:
         return None
 
 
+class UnstableOrder(AirbyteTracedException):
+    """The rows of a listing change places while it is read."""
+
+
 class Listing(Generic[_Answer]):
     """One pass over a listing.
 
@@ -83,8 +87,7 @@ class Listing(Generic[_Answer]):
     the answer a page, may itself need listings (of custom field definitions, say), which must not wait for threads
     that wait for them.
 
-    `ordered` is False where rows are known to come in any order, and the total to claim more than there is, so that
-    neither is taken for a sign of loss.
+    `ordered` is False where the order is known to change: the pages are taken as they come, and prove nothing.
 
     `pages()` yields each page with only the rows that no page before it had.
     """
@@ -123,7 +126,8 @@ class Listing(Generic[_Answer]):
         self._in_vain = 0
 
     def pages(self) -> Iterator[Page]:
-        """All pages in order. Raises AirbyteTracedException where the listing cannot be read completely."""
+        """All pages in order. Raises UnstableOrder, or AirbyteTracedException where the offset is ignored, when the
+        listing cannot be read completely."""
         try:
             page, offset, window = self._read(self._send(0, False)), 0, 1
             fresh = self._fresh(page)
@@ -138,7 +142,7 @@ class Listing(Generic[_Answer]):
                 self._look_ahead(page, offset, window)
                 offset, future = self._ahead.popleft()
                 page = self._read(future.result())
-                for fresh in self._joined(page, offset):
+                for fresh in self._joined(page, offset) if self._ordered else [self._fresh(page)]:
                     yield fresh
             self._compare_with_total(offset)
         finally:
@@ -223,7 +227,7 @@ class Listing(Generic[_Answer]):
         known = [place for place, identity in enumerate(identities) if identity in self._recent]
         misplaced = known[-1] + 1 - len(known)
         self._misplaced += misplaced
-        if self._ordered and misplaced > len(identities) // 4:
+        if misplaced > len(identities) // 4:
             raise self._unstable(offset)
 
     def _compare_with_total(self, offset: int) -> None:
@@ -253,8 +257,8 @@ class Listing(Generic[_Answer]):
             self._smallest_total = min(page.total, page.total if self._smallest_total is None else self._smallest_total)
         return page._replace(rows=rows)
 
-    def _unstable(self, offset: int) -> AirbyteTracedException:
-        return AirbyteTracedException(
+    def _unstable(self, offset: int) -> UnstableOrder:
+        return UnstableOrder(
             message=f"The listing of {self._name} changes its order while it is read, so that rows could be missed. "
             "The stream was stopped rather than left incomplete; please run the sync again.",
             internal_message=f"pages of {self._name} do not meet at offset {offset}",
@@ -289,7 +293,6 @@ class PageRetriever(Retriever):
     paginator: DefaultPaginator | None = None
     page_key: str = ""
     owner_key: str = ""
-    ordered: ClassVar[bool] = True
 
     def __post_init__(self, parameters: Mapping[str, Any]) -> None:
         self._page_size = (self.paginator.get_page_size() if self.paginator else None) or 0
@@ -316,6 +319,10 @@ class PageRetriever(Retriever):
 
     def pages(self, stream_slice: StreamSlice) -> Iterator[Page]:
         """All pages of a slice, in order, each with only its new rows."""
+        return self.listed(stream_slice)
+
+    def listed(self, stream_slice: StreamSlice, ordered: bool = True) -> Iterator[Page]:
+        """The pages of one pass over the listing, see Listing."""
 
         def send(offset: int, anew: bool) -> requests.Response | None:
             return self._send(stream_slice, offset, anew)
@@ -331,7 +338,7 @@ class PageRetriever(Retriever):
             self._page_size,
             self.api_budget.executor,
             look_ahead=self.config.get("look_ahead", LOOK_AHEAD),
-            ordered=self.ordered,
+            ordered=ordered,
         ).pages()
 
     def row_pages(self, stream_slice: StreamSlice) -> Iterator[tuple[list[Row], int | None]]:
