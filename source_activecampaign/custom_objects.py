@@ -30,8 +30,8 @@ _TIMESTAMP: Mapping[str, Any] = {
 }
 _NUMBER: Mapping[str, Any] = {"type": ["null", "number"]}
 
-# How often a listing is read where each pass brings ids that the ones before did not.
-PASSES = 10
+# How often a listing in disorder is read at most, and how many passes in a row may bring nothing new.
+PASSES, IN_VAIN = 10, 3
 
 # What every record has, whichever schema it is of.
 STANDARD: Mapping[str, Mapping[str, Any]] = {
@@ -144,7 +144,8 @@ class CustomObjectRecords(PageRetriever):
     """The records of one schema, each id once.
 
     Without an order their pages were reported to overlap at random, with a total that is too high. Should the order
-    that the manifest asks for not be kept either, the listing is read again as long as that brings new ids.
+    that the manifest asks for not be kept either, the listing is read again until as many ids have come as the total
+    says, or nothing new does.
     """
 
     def pages(self, stream_slice: StreamSlice) -> Iterator[Page]:
@@ -160,18 +161,21 @@ class CustomObjectRecords(PageRetriever):
             return
         except UnstableOrder:
             LOGGER.info("Stream %s: its pages overlap at random, so the listing is read several times.", self.name)
-        for _ in range(PASSES):
+        passes = in_vain = 0
+        while passes < PASSES and in_vain < IN_VAIN:
             before, claimed = len(seen), 0
             for page in self.listed(stream_slice, ordered=False):
                 claimed = page.total or 0
                 yield new(page)
-            if len(seen) >= claimed or len(seen) == before:
+            passes += 1
+            in_vain = in_vain + 1 if len(seen) == before else 0
+            if len(seen) >= claimed:
                 return
         LOGGER.warning(
             "Stream %s: the API sends its records in an order that changes. After %d passes %s of about %s have come; "
             "refresh the stream in full now and then.",
             self.name,
-            PASSES,
+            passes,
             f"{len(seen):,}",
             f"{claimed:,}",
         )

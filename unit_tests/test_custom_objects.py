@@ -35,17 +35,21 @@ def about_order(output: EntrypointOutput) -> list[str]:
 
 @pytest.mark.parametrize("claimed", [300, 400])
 def test_given_pages_that_overlap_at_random_when_read_then_each_record_arrives_once(claimed, schemas):
-    chance, all_records = random.Random(3), records(300)
+    passes = 0
 
     def answer(request, _):
+        nonlocal passes
         offset = int(request.qs.get("offset", ["0"])[0])
-        return page("records", chance.sample(all_records, 300)[offset : offset + 100], claimed)
+        passes += not offset
+        mixed = random.Random(f"{passes} {offset}").sample(records(300), 300)
+        return page("records", mixed[offset : offset + 100], claimed)
 
     schemas.get(RECORDS, json=answer)
     output = read_records()
     assert errors(output) == []
     assert sorted(ids(output), key=int) == [str(number) for number in range(300)]
-    assert about_order(output) == []
+    # Where the total is too high, nothing proves that all have come.
+    assert bool(about_order(output)) == (claimed > 300)
 
 
 def test_given_records_that_keep_their_order_when_read_then_one_pass(schemas):
