@@ -263,6 +263,11 @@ class Account(APIBudget):
         result: _T = future.result()
         return result
 
+    def is_busy(self) -> bool:
+        """Whether requests wait for their turn."""
+        queue, _ = self.pace.waiting()
+        return queue > 0
+
     def acquire_call(self, request: Any, block: bool = True, timeout: float | None = None) -> None:
         """Wait until the request may leave."""
         departure = self.pace.wait()

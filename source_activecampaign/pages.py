@@ -87,7 +87,8 @@ class Listing(Generic[_Answer]):
     the answer a page, may itself need listings (of custom field definitions, say), which must not wait for threads
     that wait for them.
 
-    `ordered` is False where the order is known to change: the pages are taken as they come, and prove nothing.
+    `is_busy` tells whether requests wait for the budget already. `ordered` is False where the order is known to change:
+    the pages are taken as they come, and prove nothing.
 
     `pages()` yields each page with only the rows that no page before it had.
     """
@@ -102,6 +103,7 @@ class Listing(Generic[_Answer]):
         executor: Executor,
         *,
         look_ahead: int = LOOK_AHEAD,
+        is_busy: Callable[[], bool] = lambda: False,
         ordered: bool = True,
     ) -> None:
         self._name = name
@@ -111,6 +113,7 @@ class Listing(Generic[_Answer]):
         self._asked = page_size
         self._executor = executor
         self._window = look_ahead
+        self._is_busy = is_busy
         self._ordered = ordered
         # What the server gives at most, which may be less than it is asked for.
         self._capacity = 0
@@ -170,14 +173,21 @@ class Listing(Generic[_Answer]):
         return may_be_full and chosen and bool(fresh.rows)
 
     def _look_ahead(self, page: Page, offset: int, window: int) -> None:
-        """Request the pages that follow, as far as the listing claims to reach, but one at least."""
+        """Request the pages that follow, as far as the listing claims to reach, but one at least.
+
+        Without a total what is requested ahead may lie behind the end, so it is no more than the budget has room for.
+        """
         step = max(1, self._capacity - 1)
         start = self._ahead[-1][0] + step if self._ahead else offset + max(1, len(page.rows) - 1)
         end = page.total
         if end is None and len(page.rows) < self._asked:
             end = offset + len(page.rows)
+        before = len(self._ahead)
         while len(self._ahead) < window:
             if self._ahead and end is not None and start + 1 >= end:
+                return
+            added = len(self._ahead) - before
+            if end is None and added and (added > 1 or self._is_busy()):
                 return
             self._ahead.append((start, self._executor.submit(self._send, start, False)))
             start += step
@@ -338,6 +348,7 @@ class PageRetriever(Retriever):
             self._page_size,
             self.api_budget.executor,
             look_ahead=self.config.get("look_ahead", LOOK_AHEAD),
+            is_busy=self.api_budget.is_busy,
             ordered=ordered,
         ).pages()
 

@@ -389,6 +389,22 @@ def test_no_row_is_missed_when_many_are_deleted_at_once(gone, when, shared):
     assert there_throughout <= found
 
 
+@pytest.mark.parametrize(("is_busy", "in_vain"), [(True, 1), (False, 16)])
+def test_without_a_total_a_busy_budget_is_not_spent_behind_the_end(is_busy, in_vain):
+    rows, asked = [{"id": number} for number in range(1990)], []
+
+    def fetch(offset: int, anew: bool) -> Page:
+        asked.append(offset)
+        return Page(rows[offset : offset + 100], {}, None)
+
+    with ThreadPoolExecutor(32) as executor:
+        reader = Listing("flat", fetch, as_sent, lambda row: (row["id"],), 100, executor, is_busy=lambda: is_busy)
+        assert [row for one in reader.pages() for row in one.rows] == rows
+    behind = sum(offset >= len(rows) for offset in asked)
+    assert behind <= in_vain
+    assert is_busy or behind > 1
+
+
 def test_large_pages_are_not_requested_as_far_ahead():
     rows = [{"id": number} for number in range(5000)]
     with ThreadPoolExecutor(32) as executor:
