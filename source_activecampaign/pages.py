@@ -141,7 +141,9 @@ class Listing(Generic[_Answer]):
                 if len(page.rows) < self._capacity:
                     # What was requested ahead starts too late to meet a page that is short but not the last.
                     self._cancel()
-                window = min(2 * window, self._window, max(2, BYTES_AHEAD // max(1, page.size)))
+                # With a total the end is known; without one, look farther ahead as the listing goes on.
+                window = self._window if page.total is not None else min(2 * window, self._window)
+                window = min(window, max(2, BYTES_AHEAD // max(1, page.size)))
                 self._look_ahead(page, offset, window)
                 offset, future = self._ahead.popleft()
                 page = self._read(future.result())
