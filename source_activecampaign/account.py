@@ -53,6 +53,8 @@ class Pace:
     UNEVEN = 1.07
     SLOWER = 1.2
     SLOWEST = 4.0
+    # A 429 after so few requests means that the pace is too fast; after more it is chance.
+    FEW_REQUESTS = 100
     QUIET_REQUESTS = 200
     # Seconds until a thread looks again whether the one before it, which is late, has left.
     _GLANCE = 0.005
@@ -115,18 +117,19 @@ class Pace:
         with self._lock:
             resume = self._clock() + seconds
             if self._clock() >= self._resume:
-                self._factor = (
-                    self.UNEVEN if self._factor < self.UNEVEN else min(self._factor * self.SLOWER, self.SLOWEST)
-                )
-            self._quiet = 0
+                if self._factor < self.UNEVEN:
+                    self._factor = self.UNEVEN
+                elif self._quiet < self.FEW_REQUESTS:
+                    self._factor = min(self._factor * self.SLOWER, self.SLOWEST)
+                self._quiet = 0
             self._resume = max(self._resume, resume)
 
     def served(self, departure: float | None, limit: float | None, remaining: float | None) -> None:
         """A request was answered otherwise; `limit` and `remaining` are what the answer said about the budget."""
         with self._lock:
             self._quiet += 1
-            if self._quiet >= self.QUIET_REQUESTS and self._factor > 1:
-                self._factor, self._quiet = max(1.0, self._factor / 1.05), 0
+            if self._quiet % self.QUIET_REQUESTS == 0:
+                self._factor = max(1.0, self._factor / 1.05)
             if departure is None or limit is None or remaining is None:
                 return
             own = sum(departure - 1 < one <= departure for one in self._departures)

@@ -140,6 +140,20 @@ def test_the_pace_returns_when_the_others_are_gone() -> None:
     assert one.pace.interval() < 0.22
 
 
+@pytest.mark.parametrize(("served", "slower"), [(10, 1.2), (99, 1.2), (150, 1.0)])
+def test_only_429s_that_follow_each_other_slow_the_pace_more_and_more(served: int, slower: float) -> None:
+    now = [0.0]
+    pace = Pace(LIMIT, lambda: now[0])
+    pace.throttled(1)
+    uneven = pace.interval()
+    for _ in range(served):
+        pace.served(None, None, None)
+    now[0] += 60
+    pace.throttled(1)
+    assert uneven == pytest.approx(1.02 * 1.07 / LIMIT)
+    assert pace.interval() == pytest.approx(uneven * slower)
+
+
 def test_a_share_of_the_limit_is_not_made_smaller_by_others_who_leave_room_for_it() -> None:
     now = [0.0]
     pace = Pace(2, lambda: now[0], lambda seconds: now.__setitem__(0, now[0] + seconds))
