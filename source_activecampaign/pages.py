@@ -42,6 +42,8 @@ _Answer = TypeVar("_Answer")
 LOOK_AHEAD = 16
 # But where pages are large, as with hundreds of custom fields per contact, not more bytes than this at once.
 BYTES_AHEAD = 16_000_000
+# And an answer of so many bytes waits for its turn as it came: parsed it takes several times the memory.
+LARGE = 500_000
 # How many rows are remembered to recognise where pages overlap.
 REMEMBERED = 1000
 # How many requests in a row may bring nothing new before a listing is taken not to be readable: each steps back by a
@@ -122,6 +124,8 @@ class Listing(Generic[_Answer]):
         # The newest of the rows yielded so far, in order; the next page is expected to overlap with them.
         self._recent: dict[Identity, None] = {}
         self._previous: list[Identity] = []
+        self._identified: Page | None = None
+        self._newest: list[Identity] = []
         self._yielded = 0
         self._smallest_total: int | None = None
         # Rows that stood before some that were known already, and requests since the last one that was new.
@@ -219,11 +223,16 @@ class Listing(Generic[_Answer]):
         return self._read(self._send(offset, True))
 
     def _meets(self, page: Page) -> bool:
-        return any(self._identity(row) in self._recent for row in page.rows)
+        return any(identity in self._recent for identity in self._identities(page))
+
+    def _identities(self, page: Page) -> list[Identity]:
+        if page is not self._identified:
+            self._identified, self._newest = page, [self._identity(row) for row in page.rows]
+        return self._newest
 
     def _look_at_order(self, page: Page, offset: int) -> None:
         """Notice a page that is the one before it again, or in which new rows stand before known ones."""
-        identities = [self._identity(row) for row in page.rows]
+        identities = self._identities(page)
         if len(identities) > 1 and identities == self._previous:
             if page.total != len(identities) and (page.total is not None or len(identities) == self._asked):
                 raise self._offset_ignored(offset)
@@ -258,9 +267,9 @@ class Listing(Generic[_Answer]):
 
     def _fresh(self, page: Page) -> Page:
         self._capacity = max(self._capacity, len(page.rows))
-        self._previous = [self._identity(row) for row in page.rows]
-        rows = [row for row, seen in zip(page.rows, self._previous, strict=True) if seen not in self._recent]
-        self._recent.update(dict.fromkeys(map(self._identity, rows)))
+        identities = self._previous = self._identities(page)
+        rows = [row for row, identity in zip(page.rows, identities, strict=True) if identity not in self._recent]
+        self._recent.update(dict.fromkeys(identity for identity in identities if identity not in self._recent))
         for identity in list(islice(self._recent, max(0, len(self._recent) - REMEMBERED))):
             del self._recent[identity]
         self._yielded += len(rows)
@@ -370,10 +379,11 @@ class PageRetriever(Retriever):
         return [row for row in rows if str(row.get(self.owner_key)) not in repeated]
 
     def _identity(self, row: Row) -> Identity:
-        if all(field in row for field in self._key):
-            return tuple(str(row[field]) for field in self._key)
-        # Without its key a row is known by all that it has.
-        return (orjson.dumps(row, option=orjson.OPT_SORT_KEYS),)
+        try:
+            return tuple([str(row[field]) for field in self._key])
+        except KeyError:
+            # Without its key a row is known by all that it has.
+            return (orjson.dumps(row, option=orjson.OPT_SORT_KEYS),)
 
     def _send(self, stream_slice: StreamSlice, offset: int, anew: bool) -> requests.Response | None:
         token = {"next_page_token": offset} if offset else None
@@ -383,8 +393,7 @@ class PageRetriever(Retriever):
             request_params=self.paginator.get_request_params(next_page_token=token) if self.paginator else None,
             request_headers=ANEW if anew else None,
         )
-        if response is not None:
-            # Until its turn comes it waits as it came: parsed it takes several times the memory.
+        if response is not None and len(response.content) > LARGE:
             forget_body(response)
         return response
 
