@@ -373,7 +373,8 @@ def comparison(bench: Bench) -> Table:
     that this one reads contact by contact. *Times ours* is its wall time over that of this connector."""
     rows, found = bench.scaled(TYPICAL), []
     for name in dict(bench.cells(dict.fromkeys(list(bench.connectors)[1:]))):
-        streams = [one for one in listings() if one in bench.streams(name)]
+        theirs_too = bench.streams(name)
+        streams = [one for one in listings() if one in theirs_too]
         ours: list[Reading] = []
         theirs: list[Reading] = []
         for _ in bench.times():

@@ -14,6 +14,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor, Future
 from dataclasses import InitVar, dataclass
+from functools import partial
 from itertools import islice
 from typing import Any, Generic, NamedTuple, TypeVar
 
@@ -269,7 +270,7 @@ class Listing(Generic[_Answer]):
         self._capacity = max(self._capacity, len(page.rows))
         identities = self._previous = self._identities(page)
         rows = [row for row, identity in zip(page.rows, identities, strict=True) if identity not in self._recent]
-        self._recent.update(dict.fromkeys(identity for identity in identities if identity not in self._recent))
+        self._recent.update(dict.fromkeys(identities))
         for identity in list(islice(self._recent, max(0, len(self._recent) - REMEMBERED))):
             del self._recent[identity]
         self._yielded += len(rows)
@@ -344,10 +345,7 @@ class PageRetriever(Retriever):
 
     def listed(self, stream_slice: StreamSlice, ordered: bool = True) -> Iterator[Page]:
         """The pages of one pass over the listing, see Listing."""
-
-        def send(offset: int, anew: bool) -> requests.Response | None:
-            return self._send(stream_slice, offset, anew)
-
+        send = partial(self._send, stream_slice)
         if not self._page_size:
             yield self._read(send(0, False))
             return
