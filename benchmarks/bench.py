@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.measure import Run, Server, account, listings, requests_needed, run
-from integration_tests.connector import SCRIPT, JsonObject, configured
+from integration_tests.source.connector import SCRIPT, JsonObject, configured
 
 LIMIT = 5
 CONTACTS = {"contacts": 20_000}

@@ -21,7 +21,7 @@ from typing import Any, NamedTuple
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from benchmarks.measure import Server, run
-from integration_tests.connector import SCRIPT, configured
+from integration_tests.source.connector import SCRIPT, configured
 
 FIELDS = (0, 10, 100)
 HEADER = ("mode", "custom fields per contact", "CPU s", "records per CPU s", "of the plain read")

@@ -23,8 +23,8 @@ from typing import Any, NamedTuple
 import orjson
 import requests
 
-from integration_tests.emulator import Account
-from integration_tests.emulator.table import resources
+from emulator import Account
+from emulator.table import resources
 from source_activecampaign.source import load_manifest
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -46,7 +46,7 @@ class Server:
         ]
 
     def __enter__(self) -> "Server":
-        command = [sys.executable, "-m", "integration_tests.emulator", *self._arguments]
+        command = [sys.executable, "-m", "emulator", *self._arguments]
         self._process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE)  # noqa: S603
         assert self._process.stdout  # noqa: S101 - asked for above
         greeting = json.loads(self._process.stdout.readline())

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from integration_tests.connector import Connector
-from integration_tests.emulator import Account, Emulator
+from emulator import Account, Emulator
+from integration_tests.source.connector import Connector
 
 ROOT = Path(__file__).parent.parent
 

@@ -4,7 +4,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from integration_tests.connector import SCRIPT
+from integration_tests.source.connector import SCRIPT
 
 ROOT = Path(__file__).resolve().parent.parent
 

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from integration_tests.emulator import Account, Emulator
+from emulator import Account, Emulator
 
 pytestmark = pytest.mark.image
 

@@ -16,7 +16,7 @@ import yaml
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-from integration_tests.emulator import Account, Emulator
+from emulator import Account, Emulator
 
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = "airbyte-source-activecampaign"

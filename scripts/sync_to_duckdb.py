@@ -299,7 +299,7 @@ def demo_emulator(log: IO[str]) -> Iterator[subprocess.Popen[str]]:
     process = subprocess.Popen(  # noqa: S603
         [
             PYTHON,
-            *("-m", "integration_tests.emulator", "--account", "demo"),
+            *("-m", "emulator", "--account", "demo"),
             *("--requests-per-second", str(DEMO_REQUESTS_PER_SECOND)),
         ],
         cwd=ROOT,

@@ -10,8 +10,8 @@ from types import ModuleType
 
 import pytest
 
-from conftest import MANIFEST
 from source_activecampaign.custom_fields import Definition, Plan
+from unit_tests.source.conftest import MANIFEST
 
 ROOT = Path(__file__).resolve().parent.parent
 DOCS = ROOT / "docs"
@@ -210,7 +210,7 @@ def test_the_guide_links_to_headings_and_files_that_exist():
 
 
 def test_what_is_quoted_of_the_manifest_and_the_emulator_is_still_so():
-    sources = [ROOT / "manifest.yaml", ROOT / "integration_tests" / "emulator" / "resources.yaml"]
+    sources = [ROOT / "manifest.yaml", ROOT / "emulator" / "resources.yaml"]
     quoted = blocks(CONTRIBUTING, "yaml")
     assert len(quoted) == 3
     for block in quoted:

@@ -9,7 +9,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from conftest import API, catalog, config, discover, errors, ids, listing, page, read, rows, sent, warnings
 from source_activecampaign import account
 from source_activecampaign.custom_fields import (
     Definition,
@@ -23,6 +22,20 @@ from source_activecampaign.custom_fields import (
     slug,
     tags,
     value_of,
+)
+from unit_tests.source.conftest import (
+    API,
+    catalog,
+    config,
+    discover,
+    errors,
+    ids,
+    listing,
+    page,
+    read,
+    rows,
+    sent,
+    warnings,
 )
 
 

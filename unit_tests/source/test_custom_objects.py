@@ -6,8 +6,8 @@ import pytest
 from airbyte_cdk.test import entrypoint_wrapper
 from airbyte_cdk.test.entrypoint_wrapper import EntrypointOutput
 
-from conftest import API, catalog, config, errors, ids, page, sent, warnings
 from source_activecampaign import SourceActiveCampaign
+from unit_tests.source.conftest import API, catalog, config, errors, ids, page, sent, warnings
 
 SCHEMA = {"id": "5c0ffee5", "slug": "visit", "labels": {"singular": "Visit"}, "fields": [], "relationships": []}
 RECORDS = f"{API}/customObjects/records/{SCHEMA['id']}"

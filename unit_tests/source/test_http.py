@@ -10,9 +10,9 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 import requests
 
-from conftest import API, KEY, catalog, check, config, errors, ids, page, read, rows, sent, warnings
 from source_activecampaign.account import Account, retry_after
 from source_activecampaign.http import ApiSession, body_of
+from unit_tests.source.conftest import API, KEY, catalog, check, config, errors, ids, page, read, rows, sent, warnings
 
 TAGS = page("tags", [{"id": "1", "tag": "vip"}], "1")
 

@@ -10,9 +10,9 @@ from typing import Any
 import jsonschema
 import pytest
 
-from integration_tests.connector import Connector, Output, configured
-from integration_tests.emulator import Account, Emulator
-from integration_tests.emulator.table import Relation, resources
+from emulator import Account, Emulator
+from emulator.table import Relation, resources
+from integration_tests.source.connector import Connector, Output, configured
 from source_activecampaign.source import load_manifest
 
 MANIFEST = load_manifest()

@@ -14,9 +14,9 @@ from typing import Any
 
 import pytest
 
-from integration_tests.emulator import Account, Emulator
+from emulator import Account, Emulator
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 PYTHON = ROOT / ".venv-sync" / "bin" / "python"
 # stream -> the emulator's name for what is in it
 STREAMS = {

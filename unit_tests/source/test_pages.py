@@ -8,8 +8,8 @@ from airbyte_cdk.utils.traced_exception import AirbyteTracedException
 from hypothesis import given
 from hypothesis import strategies as st
 
-from conftest import API, catalog, errors, ids, listing, page, read, rows, sent, warnings
 from source_activecampaign.pages import Listing, Page, total_of
+from unit_tests.source.conftest import API, catalog, errors, ids, listing, page, read, rows, sent, warnings
 
 TAGS = f"{API}/tags"
 

@@ -8,9 +8,9 @@ from airbyte_cdk.utils.traced_exception import AirbyteTracedException
 from hypothesis import given
 from hypothesis import strategies as st
 
-from conftest import API, KEY, check, config
 from source_activecampaign import SourceActiveCampaign
 from source_activecampaign.config import normalize, normalize_api_url, normalize_start_date, validate
+from unit_tests.source.conftest import API, KEY, check, config
 
 
 @pytest.mark.parametrize(

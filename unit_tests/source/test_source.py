@@ -6,8 +6,8 @@ import pytest
 from airbyte_cdk.models import SyncMode
 from airbyte_cdk.test import entrypoint_wrapper
 
-from conftest import API, NOW, catalog, config, cursor, errors, ids, listing, page, read, rows
 from source_activecampaign import SourceActiveCampaign
+from unit_tests.source.conftest import API, NOW, catalog, config, cursor, errors, ids, listing, page, read, rows
 
 CONTACTS = f"{API}/contacts"
 

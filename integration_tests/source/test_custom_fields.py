@@ -9,10 +9,10 @@ from typing import Any, NamedTuple
 import jsonschema
 import pytest
 
-from integration_tests.connector import Connector, Output, configured
-from integration_tests.emulator import Account, Emulator, Fault
-from integration_tests.emulator.app import Request
-from integration_tests.emulator.table import resources
+from emulator import Account, Emulator, Fault
+from emulator.app import Request
+from emulator.table import resources
+from integration_tests.source.connector import Connector, Output, configured
 
 Connect = Callable[..., Connector]
 Row = dict[str, Any]

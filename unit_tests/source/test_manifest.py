@@ -9,10 +9,10 @@ import pytest
 import requests_mock
 from airbyte_cdk.sources.declarative.concurrent_declarative_source import ConcurrentDeclarativeSource
 
-from conftest import API, config, discover
 from source_activecampaign import SourceActiveCampaign
 from source_activecampaign.schemas import resource, stream_schema
 from source_activecampaign.source import load_manifest
+from unit_tests.source.conftest import API, config, discover
 
 MANIFEST = load_manifest()
 STREAMS = sorted(MANIFEST["definitions"]["streams"])

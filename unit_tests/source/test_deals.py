@@ -3,8 +3,8 @@
 import pytest
 from airbyte_cdk.models import SyncMode
 
-from conftest import API, catalog, config, discover, errors, listing, page, read, rows, sent, warnings
 from source_activecampaign.deals import access_in_catalog, access_of, is_masked
+from unit_tests.source.conftest import API, catalog, config, discover, errors, listing, page, read, rows, sent, warnings
 
 FULL = {"id": "1", "title": "Big", "isDisabled": False, "mdate": "2024-05-01T00:00:00-05:00", "value": "100"}
 MASKED = {"id": "2", "title": "Demo Requested", "isDisabled": True}

@@ -19,14 +19,14 @@ from zoneinfo import ZoneInfo
 import pytest
 import requests
 
-from integration_tests.emulator import Account, Emulator, Fault, Settings
-from integration_tests.emulator.mutate import Mutator
-from integration_tests.emulator.settings import FAULT_KINDS, RateLimiter
-from integration_tests.emulator.store import Alive
-from integration_tests.emulator.table import resources
+from emulator import Account, Emulator, Fault, Settings
+from emulator.mutate import Mutator
+from emulator.settings import FAULT_KINDS, RateLimiter
+from emulator.store import Alive
+from emulator.table import resources
 
-ROOT = Path(__file__).resolve().parents[1]
-KNOWN_FIELDS = ROOT / "integration_tests" / "emulator" / "known_fields.txt"
+ROOT = Path(__file__).resolve().parents[2]
+KNOWN_FIELDS = ROOT / "emulator" / "known_fields.txt"
 CHICAGO = ZoneInfo("America/Chicago")
 TYPES = {str: "s", int: "i", bool: "b", list: "a", dict: "o", type(None): "n", float: "f"}
 
@@ -909,7 +909,7 @@ def test_it_runs_as_a_process() -> None:
     command = [
         sys.executable,
         "-m",
-        "integration_tests.emulator",
+        "emulator",
         "--rows",
         "contacts=33,deals=3",
         "--retry-after",

@@ -1,4 +1,4 @@
-"""`python -m integration_tests.emulator`"""
+"""`python -m emulator`"""
 
 import sys
 

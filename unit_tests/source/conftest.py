@@ -21,7 +21,6 @@ from airbyte_cdk.test import entrypoint_wrapper
 from airbyte_cdk.test.catalog_builder import CatalogBuilder, ConfiguredAirbyteStreamBuilder
 from airbyte_cdk.test.entrypoint_wrapper import EntrypointOutput
 from airbyte_cdk.test.state_builder import StateBuilder
-from hypothesis import settings
 
 from source_activecampaign import SourceActiveCampaign
 from source_activecampaign import source as source_module
@@ -31,8 +30,6 @@ from source_activecampaign.account import Account
 concurrent_declarative_source.get_declarative_component_schema = cache(
     concurrent_declarative_source.get_declarative_component_schema
 )
-settings.register_profile("quick", max_examples=60, deadline=None)
-settings.load_profile("quick")
 freezegun.configure(extend_ignore_list=["airbyte_cdk.sources.concurrent_source", "transformers"])
 
 HOST = "https://acme.api-us1.com"

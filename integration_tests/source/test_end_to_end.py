@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
-from integration_tests.connector import Connector, Output, configured
-from integration_tests.emulator import Account, Emulator, Fault
+from emulator import Account, Emulator, Fault
+from integration_tests.source.connector import Connector, Output, configured
 
 Connect = Callable[..., Connector]
 INCREMENTAL = {"contacts": "contacts", "deals": "deals"}

@@ -124,7 +124,7 @@ def _number(text: str) -> float:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(prog="python -m integration_tests.emulator", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m emulator", description=__doc__)
     parser.add_argument("--port", type=int, default=0)
     parser.add_argument("--account", default="demo", help="demo, or the name of a generated account")
     parser.add_argument("--seed", type=int, default=1)

@@ -7,8 +7,8 @@ from airbyte_cdk.models import FailureType
 from airbyte_cdk.sources.types import StreamSlice
 from airbyte_cdk.utils.traced_exception import AirbyteTracedException
 
-from conftest import API, NOW, config, errors, ids, page, read, rows, warnings
 from source_activecampaign.records import SinceFilter, TypedRecord, records_in
+from unit_tests.source.conftest import API, NOW, config, errors, ids, page, read, rows, warnings
 
 # ---- the envelope
 
