@@ -16,6 +16,7 @@ RUN if [ -d requirements/wheelhouse ]; then export PIP_NO_INDEX=1 PIP_FIND_LINKS
  && find /opt/connector/lib/*/site-packages/numpy /opt/connector/lib/*/site-packages/pandas -type d -name tests -prune -exec rm -rf {} +
 COPY pyproject.toml README.md LICENSE manifest.yaml ./
 COPY schemas/ schemas/
+COPY activecampaign_client/ activecampaign_client/
 COPY source_activecampaign/ source_activecampaign/
 RUN /opt/build/bin/pip wheel --quiet --no-index --no-deps --no-build-isolation --wheel-dir dist . \
  && /opt/build/bin/pip --python /opt/connector/bin/python install --quiet --no-index --no-deps dist/*.whl
