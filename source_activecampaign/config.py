@@ -1,66 +1,18 @@
 """What the user configures, brought into the one form that the manifest works with."""
 
-import ipaddress
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, MutableMapping
 from contextlib import suppress
+from dataclasses import dataclass
 from datetime import datetime, timezone
 from typing import Any
-from urllib.parse import urlsplit
 
+from activecampaign_client.address import api_root
 from airbyte_cdk.models import FailureType
+from airbyte_cdk.sources.declarative.transformations.config_transformations.config_transformation import (
+    ConfigTransformation,
+)
 from airbyte_cdk.utils.traced_exception import AirbyteTracedException
-
-_WHERE = "Copy it from Settings > Developer in ActiveCampaign; it looks like https://youraccount.api-us1.com."
-_ACCOUNT_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]*")
-_API_PATH = re.compile(r"(/api(/3)?)?/*")
-
-
-def normalize_api_url(value: str) -> str:
-    """The root of an account's API: scheme and host, no path, no trailing slash.
-
-    Accepts what people paste: spaces around it, a trailing slash, `/api/3`, no scheme, or only the name of
-    the account, which stands for `https://NAME.api-us1.com`.
-    See https://developers.activecampaign.com/reference/url.
-
-    >>> normalize_api_url(" https://acme.api-us1.com/api/3/ ")
-    'https://acme.api-us1.com'
-    >>> normalize_api_url("acme")
-    'https://acme.api-us1.com'
-
-    Raises ValueError with a sentence for the user when the key could not be sent there safely.
-    """
-    text = value.strip()
-    if _ACCOUNT_NAME.fullmatch(text) and text != "localhost":
-        return f"https://{text.lower()}.api-us1.com"
-    if "://" not in text:
-        text = f"https://{text}"
-    try:
-        parts = urlsplit(text)
-        host, port = parts.hostname, parts.port
-    except ValueError as error:
-        raise ValueError(f"The API URL is not a URL ({error}). {_WHERE}") from None
-    if not host:
-        raise ValueError(f"The API URL has no host name. {_WHERE}")
-    if not re.fullmatch(r"[A-Za-z0-9.:-]+", host):
-        raise ValueError(f"The API URL has a host name with characters that no host has. {_WHERE}")
-    if parts.username or parts.password:
-        raise ValueError(f"The API URL must not contain a user name or password. {_WHERE}")
-    if parts.query or parts.fragment or not _API_PATH.fullmatch(parts.path):
-        raise ValueError(f"The API URL must end after the host name. {_WHERE}")
-    if parts.scheme != "https" and not (parts.scheme == "http" and _is_loopback(host)):
-        raise ValueError(f"The API URL must begin with https://, so that the API key stays secret. {_WHERE}")
-    netloc = f"[{host}]" if ":" in host else host
-    return f"{parts.scheme}://{netloc}{f':{port}' if port else ''}"
-
-
-def _is_loopback(host: str) -> bool:
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def normalize_start_date(value: str) -> str:
@@ -82,22 +34,30 @@ def normalize_start_date(value: str) -> str:
 
 
 _NORMALIZERS: Mapping[str, Callable[[str], str]] = {
-    "api_url": normalize_api_url,
+    "api_url": api_root,
     "start_date": normalize_start_date,
 }
 
 
-def normalize(config: Mapping[str, Any], defaults: Mapping[str, Any]) -> dict[str, Any]:
-    """The configuration with every default filled in and every value in its canonical form.
+@dataclass
+class Canonical(ConfigTransformation):
+    """Fills in every default and brings every value into its canonical form; `settings` are the spec's properties.
 
     A value that has no canonical form stays as it is, for `validate` to complain about.
     """
-    complete = {**defaults, **{key: value for key, value in config.items() if value is not None}}
-    for key, canonical in _NORMALIZERS.items():
-        if isinstance(value := complete.get(key), str):
-            with suppress(ValueError):
-                complete[key] = canonical(value)
-    return complete
+
+    settings: Mapping[str, Mapping[str, Any]]
+
+    def transform(self, config: MutableMapping[str, Any]) -> None:
+        for key in [key for key, value in config.items() if value is None]:
+            del config[key]
+        for key, setting in self.settings.items():
+            if "default" in setting:
+                config.setdefault(key, setting["default"])
+        for key, canonical in _NORMALIZERS.items():
+            if isinstance(value := config.get(key), str):
+                with suppress(ValueError):
+                    config[key] = canonical(value)
 
 
 def validate(config: Mapping[str, Any]) -> None:

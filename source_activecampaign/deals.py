@@ -48,6 +48,20 @@ def access_of(deals: Iterable[Mapping[str, Any]]) -> Access:
     return "partial" if masked else "full"
 
 
+def look_at(account: Account) -> Access:
+    """What the key may see, by the first deals of the account; nothing that can be seen counts as `full`.
+
+    Raises ApiError where they cannot be read for another reason than a missing permission.
+    """
+    try:
+        return access_of(islice(account.rows("deals", stream=STREAM, **{"orders[cdate]": "ASC"}), ROWS_TO_LOOK_AT))
+    except ApiError as error:
+        if error.kind != "config":
+            raise
+        LOGGER.warning("Stream deals is in the catalog, but could not be looked at: %s", error)
+        return "full"
+
+
 def access_in_catalog(catalog: ConfiguredAirbyteCatalog) -> Access | None:
     """The access that a configured catalog was discovered with; None where deals are not selected."""
     for configured in catalog.streams:

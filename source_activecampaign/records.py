@@ -4,18 +4,17 @@ import logging
 import re
 import threading
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import InitVar, dataclass, field
 from typing import Any
 
+import orjson
 import requests
-from airbyte_cdk.models import FailureType
+from activecampaign_client.errors import ApiError
 from airbyte_cdk.sources.declarative.extractors.record_extractor import RecordExtractor
 from airbyte_cdk.sources.declarative.extractors.record_filter import RecordFilter
 from airbyte_cdk.sources.declarative.transformations import RecordTransformation
 from airbyte_cdk.sources.types import Config, StreamSlice, StreamState
-from airbyte_cdk.utils.traced_exception import AirbyteTracedException
 
-from source_activecampaign.http import body_of
 from source_activecampaign.schemas import annotated_schema
 from source_activecampaign.values import field_converters
 
@@ -26,7 +25,7 @@ _TIMESTAMP = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d")
 
 @dataclass
 class EnvelopeExtractor(RecordExtractor):
-    """The records under `record_key` of the body.
+    """The records under `record_key` of the body, by default the same as the endpoint.
 
     `{"tags": [{"id": "1", "tag": "vip"}], "meta": {"total": "1"}}` with the record key `tags` gives one record.
     An answer without the key is an error, not an empty page: rows would be lost in silence. Only with
@@ -34,19 +33,28 @@ class EnvelopeExtractor(RecordExtractor):
     """
 
     name: str
-    record_key: str
+    parameters: InitVar[Mapping[str, Any]]
+    endpoint: str = field(default="", kw_only=True)
+    record_key: str = field(default="", kw_only=True)
     optional_key: bool = field(default=False, kw_only=True)
 
+    def __post_init__(self, parameters: Mapping[str, Any]) -> None:
+        self.record_key = self.record_key or self.endpoint
+
     def extract_records(self, response: requests.Response) -> Iterable[dict[str, Any]]:
-        body = body_of(response)
-        if not (self.optional_key and self.record_key not in body):
-            yield from records_in(body, self.record_key, self.name)
+        return self.rows(orjson.loads(response.content))
+
+    def rows(self, body: Any) -> list[dict[str, Any]]:
+        """The records in the body of an answer."""
+        if self.optional_key and self.record_key not in body:
+            return []
+        return records_in(body, self.record_key, self.name)
 
 
 def records_in(body: Any, record_key: str, stream: str) -> list[dict[str, Any]]:
     """The list of records under `record_key`; a single object counts as a list of one.
 
-    Raises AirbyteTracedException naming the stream and the keys received where there is no such list.
+    Raises ApiError naming the stream and the keys received where there is no such list.
     """
     found = body.get(record_key) if isinstance(body, Mapping) else None
     if isinstance(found, Mapping):
@@ -54,11 +62,11 @@ def records_in(body: Any, record_key: str, stream: str) -> list[dict[str, Any]]:
     if isinstance(found, list) and all(isinstance(record, dict) for record in found):
         return found
     keys = ", ".join(sorted(body)) if isinstance(body, Mapping) else type(body).__name__
-    raise AirbyteTracedException(
-        message=f"The API's answer for the stream {stream} has no list of records under {record_key!r}; it has: "
+    raise ApiError(
+        f"The API's answer for the stream {stream} has no list of records under {record_key!r}; it has: "
         f"{keys or 'nothing'}. Nothing was skipped; please report this to the maintainers of the connector.",
-        internal_message=f"unexpected envelope for {stream}",
-        failure_type=FailureType.system_error,
+        kind="system",
+        detail=f"unexpected envelope for {stream}",
     )
 
 

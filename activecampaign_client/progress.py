@@ -7,16 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-from airbyte_cdk.models import (
-    AirbyteEstimateTraceMessage,
-    AirbyteMessage,
-    AirbyteTraceMessage,
-    EstimateType,
-    TraceType,
-    Type,
-)
-
-LOGGER = logging.getLogger("airbyte")
+LOGGER = logging.getLogger(__name__)
 
 SECONDS_BETWEEN_LINES = 15.0
 
@@ -110,15 +101,3 @@ class Progress:
             reporter.join()
             for line in self.lines():
                 LOGGER.info(line)
-
-
-def estimate(stream: str, rows: int) -> AirbyteMessage:
-    """The protocol's message about how many rows a stream is going to have."""
-    return AirbyteMessage(
-        type=Type.TRACE,
-        trace=AirbyteTraceMessage(
-            type=TraceType.ESTIMATE,
-            emitted_at=time.time() * 1000,
-            estimate=AirbyteEstimateTraceMessage(name=stream, type=EstimateType.STREAM, row_estimate=rows),
-        ),
-    )

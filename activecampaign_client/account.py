@@ -1,0 +1,152 @@
+"""One account as one process sees it: its budget, its connections, what is read from it only once, the progress."""
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any, TypeVar
+
+import requests
+
+from activecampaign_client.answers import Action, Answer, Attempts, Limits, Request, judge, number_in, retry_after
+from activecampaign_client.pace import Pace
+from activecampaign_client.progress import Progress
+from activecampaign_client.session import Session
+from activecampaign_client.shared_answers import SharedAnswers
+
+LOGGER = logging.getLogger(__name__)
+_T = TypeVar("_T")
+
+# Threads that wait for an answer, for their turn, or for an answer that another stream waits for. Seven streams may
+# share a pass, and each looks ahead by as much as the longest latency needs.
+THREADS = 128
+
+# Seconds until a connection stands, and between two bytes of an answer.
+TIMEOUTS = (10.0, 120.0)
+
+# How many seconds to wait before the next attempt, by what came and how many attempts there were; None leaves it to
+# the account.
+Backoff = Callable[[requests.Response | Exception, int], float | None]
+
+
+class Account:
+    """An ActiveCampaign account: every request to it goes through `send`, at the pace of its budget.
+
+    `api_url` is its root as `api_root` gives it; the key is sent to no other host. `clock` and `sleep` are for tests.
+
+    >>> account = Account("https://acme.api-us1.com", "the key")
+    >>> account.url(Request("tags"))
+    'https://acme.api-us1.com/api/3/tags'
+    """
+
+    def __init__(
+        self,
+        api_url: str,
+        api_key: str,
+        requests_per_second: float = 5.0,
+        *,
+        user_agent: str = "airbyte-activecampaign",
+        clock: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self.root = api_url
+        self._headers = {"Accept": "application/json", "User-Agent": user_agent, "Api-Token": api_key}
+        self._sleep = sleep
+        self.pace = Pace(requests_per_second, clock, sleep)
+        self.progress = Progress(self.pace.waiting)
+        self.answers = SharedAnswers()
+        # A thread that never starts costs nothing.
+        self.executor = ThreadPoolExecutor(max_workers=THREADS, thread_name_prefix="request")
+        # One set of connections for all: the next request finds one that is open already.
+        self._session = Session(THREADS)
+        self._lock = threading.Lock()
+        self._once: dict[str, Future[Any]] = {}
+
+    def url(self, request: Request) -> str:
+        return f"{self.root}/api/3/{request.path}"
+
+    def send(self, request: Request, limits: Limits | None = None, backoff: Backoff | None = None) -> Answer:
+        """The answer to a request, sent as often as it takes; one that `is_gone` has no body worth reading.
+
+        Raises ApiError with the sentence for the user where it cannot be had.
+        """
+        attempts = Attempts()
+        while True:
+            outcome = self._exchange(request)
+            attempts.add(outcome)
+            verdict = judge(outcome, attempts, request, self.root, limits)
+            if verdict.action is Action.FAIL:
+                raise verdict.error()
+            if verdict.action is not Action.RETRY:
+                assert isinstance(outcome, Answer)  # noqa: S101 - silence is never accepted
+                return outcome
+            came = outcome.response if isinstance(outcome, Answer) else outcome
+            seconds = backoff(came, attempts.count) if backoff else None
+            self._sleep(default_backoff(outcome, attempts) if seconds is None else seconds)
+
+    def send_shared(self, request: Request, limits: Limits | None = None, backoff: Backoff | None = None) -> Answer:
+        """Like `send`, for an answer that several want: whoever asks first sends it, unless it is wanted anew."""
+        if request.anew:
+            return self.send(request, limits, backoff)
+        url = requests.Request("GET", self.url(request), params=request.params).prepare().url or ""
+        return self.answers.get(url, request, lambda: self.send(request, limits, backoff))
+
+    def _exchange(self, request: Request) -> Answer | requests.RequestException:
+        prepared = self._session.prepare_request(
+            requests.Request(
+                request.method, self.url(request), headers=self._headers, params=request.params, json=request.body
+            )
+        )
+        departure = self.pace.wait()
+        self.progress.add(request.stream, requests=1)
+        try:
+            answer = Answer(request, self._session.send(prepared, timeout=TIMEOUTS))
+        except requests.RequestException as error:
+            return error
+        self._learn(departure, answer)
+        return answer
+
+    def _learn(self, departure: float, answer: Answer) -> None:
+        """What an answer says about the budget."""
+        if answer.status == requests.codes.too_many_requests:
+            seconds = retry_after(answer)
+            LOGGER.info(
+                "ActiveCampaign asked for a pause of %g s (HTTP 429): the account's limit is shared by everything "
+                "that uses it.",
+                seconds,
+            )
+            self.pace.throttled(seconds)
+        else:
+            limit, remaining = (number_in(answer, f"RateLimit-{name}") for name in ("Limit", "Remaining"))
+            self.pace.served(departure, limit, remaining)
+
+    def once(self, key: str, read: Callable[[], _T]) -> _T:
+        """The result of `read` for this key, read by the first who asks while the others wait for it.
+
+        What `read` raises is raised to all of them.
+        """
+        with self._lock:
+            future = self._once.get(key)
+            mine = future is None
+            if future is None:
+                future = self._once[key] = Future()
+        if mine:
+            try:
+                future.set_result(read())
+            except BaseException as error:
+                future.set_exception(error)
+        result: _T = future.result()
+        return result
+
+    def is_busy(self) -> bool:
+        """Whether requests wait for their turn."""
+        queue, _ = self.pace.waiting()
+        return queue > 0
+
+
+def default_backoff(outcome: Answer | requests.RequestException, attempts: Attempts) -> float:
+    """Seconds until the next attempt: what a 429 says, else 1, 2, 4, ... and never more than 30."""
+    if isinstance(outcome, Answer) and outcome.status == requests.codes.too_many_requests:
+        return retry_after(outcome)
+    return float(min(30, 2 ** (attempts.count - 1)))

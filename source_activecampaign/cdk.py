@@ -1,0 +1,67 @@
+"""The CDK's inside: every private name of it that the connector touches, and why.
+
+`PRIVATE_NAMES` lists them; a test makes sure that each is still there and still does what is relied on.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from airbyte_cdk.models import AirbyteStateMessage, ConfiguredAirbyteCatalog
+from airbyte_cdk.sources.declarative.concurrent_declarative_source import ConcurrentDeclarativeSource
+from airbyte_cdk.utils.traced_exception import AirbyteTracedException
+
+from source_activecampaign.runs import Run
+
+PRIVATE_NAMES: Mapping[str, str] = {
+    "_constructor._api_budget": "what is handed to every component: ours instead of a budget made of the manifest's",
+    "_concurrent_source._queue": "the records that wait for a slow reader, of which there are fewer here",
+    "_validate_source": "checks the manifest against its schema at every start; a test does it, once for all",
+}
+
+# Records that wait for a slow reader of stdout: the CDK's 10,000 can be a hundred megabytes of contacts.
+RECORDS_IN_MEMORY = 2000
+
+
+class ManifestSource(ConcurrentDeclarativeSource):
+    """The source that a manifest declares, for one command: its configuration, catalog and state are known.
+
+    `no_custom_objects` is what went wrong when the streams of custom objects were looked for, if something did: the
+    other streams are read first.
+    """
+
+    def __init__(
+        self,
+        manifest: Mapping[str, Any],
+        config: Mapping[str, Any],
+        catalog: ConfiguredAirbyteCatalog | None = None,
+        state: list[AirbyteStateMessage] | None = None,
+    ) -> None:
+        # Of a budget in the manifest the CDK would make one of its own for every command.
+        unbudgeted = {key: value for key, value in manifest.items() if key != "api_budget"}
+        super().__init__(catalog=catalog, config=config, state=state, source_config=unbudgeted)
+        self._concurrent_source._queue.maxsize = RECORDS_IN_MEMORY
+        self.no_custom_objects: AirbyteTracedException | None = None
+        self._reads = catalog is not None
+
+    def belongs_to(self, run: Run) -> None:
+        """Hand this run to every component that is built from now on."""
+        self._constructor._api_budget = run
+
+    @property
+    def static_streams(self) -> list[dict[str, Any]]:
+        """The streams of the manifest with all references resolved, whatever their conditions."""
+        return [stream for entry in self.resolved_manifest["streams"] for stream in entry.get("streams", [entry])]
+
+    def _validate_source(self) -> None:
+        """See PRIVATE_NAMES."""
+
+    @property
+    def dynamic_streams(self) -> list[dict[str, Any]]:
+        """The streams of custom objects, as far as the manifest has any."""
+        try:
+            return super().dynamic_streams
+        except AirbyteTracedException as error:
+            if not self._reads:
+                raise
+            self.no_custom_objects = error
+            return []

@@ -1,0 +1,194 @@
+"""From the listings of an account to the records of a stream."""
+
+import logging
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import InitVar, dataclass
+from functools import partial
+from typing import Any
+
+import orjson
+from activecampaign_client.answers import Answer
+from activecampaign_client.listing import LOOK_AHEAD, Listing, Page, Row, total_of
+from airbyte_cdk.sources.declarative.extractors.record_selector import RecordSelector
+from airbyte_cdk.sources.declarative.requesters.paginators import Paginator
+from airbyte_cdk.sources.declarative.retrievers.retriever import Retriever
+from airbyte_cdk.sources.streams.call_rate import APIBudget
+from airbyte_cdk.sources.streams.core import StreamData
+from airbyte_cdk.sources.types import Config, StreamSlice
+
+from source_activecampaign.messages import estimate
+from source_activecampaign.records import EnvelopeExtractor, records_in
+from source_activecampaign.requester import ApiRequester
+from source_activecampaign.runs import airbyte_errors, run_of
+from source_activecampaign.test_reads import TestRead
+
+LOGGER = logging.getLogger("airbyte")
+
+# An answer of so many bytes waits for its turn as it came: parsed it takes several times the memory.
+LARGE = 500_000
+
+EVERYTHING = StreamSlice(partition={}, cursor_slice={})
+Identity = tuple[Any, ...]
+
+
+@dataclass
+class PageRetriever(Retriever):
+    """Reads every row of a stream slice through the manifest's offset paginator.
+
+    `record_key` is the key of the rows in an answer, by default the same as the endpoint. Rows that the API sends
+    beside others are paged by these: with the `page_key` contacts, the page is a page of contacts, and of the rows
+    under the record key those are taken whose `owner_key` names a contact of the page.
+    """
+
+    config: Config
+    parameters: InitVar[Mapping[str, Any]]
+    name: str
+    requester: ApiRequester
+    record_selector: RecordSelector
+    paginator: Paginator
+    api_budget: APIBudget
+    endpoint: str = ""
+    record_key: str = ""
+    primary_key: Any = "id"
+    page_key: str = ""
+    owner_key: str = ""
+
+    def __post_init__(self, parameters: Mapping[str, Any]) -> None:
+        self.run = run_of(self.api_budget, self.config)
+        self.record_key = self.record_key or self.endpoint
+        if not isinstance(self.record_selector.extractor, EnvelopeExtractor):
+            raise TypeError(f"{self.name}: records are taken out of their envelope by an EnvelopeExtractor")
+        self._extractor = self.record_selector.extractor
+        self._page_size = self.paginator.get_page_size() or 0
+        key = "id" if self.page_key else self.primary_key or "id"
+        self._key = (key,) if isinstance(key, str) else tuple(key)
+
+    def read_records(
+        self, records_schema: Mapping[str, Any], stream_slice: StreamSlice | None = None
+    ) -> Iterable[StreamData]:
+        stream_slice = stream_slice or EVERYTHING
+        test_read = TestRead.of(self.paginator, self.config, self.name)
+        records = self._records(records_schema, stream_slice, test_read)
+        with airbyte_errors():
+            yield from test_read.limited(records) if test_read else records
+
+    def _records(
+        self, records_schema: Mapping[str, Any], stream_slice: StreamSlice, test_read: TestRead | None
+    ) -> Iterator[StreamData]:
+        progress, first = self.run.account.progress, True
+        for rows, total in self.row_pages(stream_slice, test_read):
+            if test_read:
+                yield from test_read.shown()
+            if first and total is not None:
+                progress.add(self.name, expected=total)
+                if not stream_slice.partition:
+                    yield estimate(self.name, total)
+            first, count = False, 0
+            for record in self.record_selector.filter_and_transform(
+                all_data=rows, stream_state={}, records_schema=records_schema, stream_slice=stream_slice
+            ):
+                yield record
+                count += 1
+            progress.add(self.name, rows=count)
+
+    def row_pages(
+        self, stream_slice: StreamSlice, test_read: TestRead | None = None
+    ) -> Iterator[tuple[list[Row], int | None]]:
+        """The stream's rows, page by page, with the number of rows that the listing claims to have."""
+        for page in self.pages(stream_slice, test_read):
+            if self.page_key:
+                yield self.rows_beside(page), None
+            else:
+                yield list(page.rows), page.total
+
+    def pages(self, stream_slice: StreamSlice = EVERYTHING, test_read: TestRead | None = None) -> Iterator[Page]:
+        """All pages of a slice, in order, each with only its new rows. Raises ApiError."""
+        return self.listed(stream_slice, test_read)
+
+    def listed(
+        self, stream_slice: StreamSlice, test_read: TestRead | None = None, *, ordered: bool = True
+    ) -> Iterator[Page]:
+        """The pages of one pass over the listing, see Listing."""
+        account = self.run.account
+        pages = Listing(
+            self.name,
+            partial(self._send, stream_slice),
+            partial(self._read, test_read),
+            self._identity,
+            self._page_size,
+            account.executor,
+            look_ahead=1 if test_read else LOOK_AHEAD,
+            is_busy=account.is_busy,
+            ordered=ordered,
+        ).pages()
+        return test_read.as_many_pages(pages) if test_read else pages
+
+    def rows_beside(self, page: Page) -> list[Row]:
+        """The rows beside a page, without those that a page before it had: their owner was on both."""
+        fresh = {str(row.get("id")) for row in page.rows}
+        repeated = {str(row.get("id")) for row in records_in(page.body, self.page_key, self.name)} - fresh
+        rows = records_in(page.body, self.record_key, self.name)
+        return [row for row in rows if str(row.get(self.owner_key)) not in repeated]
+
+    def _identity(self, row: Row) -> Identity:
+        try:
+            return tuple([str(row[field]) for field in self._key])
+        except KeyError:
+            # Without its key a row is known by all that it has.
+            return (orjson.dumps(row, option=orjson.OPT_SORT_KEYS),)
+
+    def _send(self, stream_slice: StreamSlice, offset: int, uncached: bool) -> Answer:
+        token = {"next_page_token": offset} if offset else None
+        answer = self.requester.send(
+            stream_slice, self.paginator.get_request_params(next_page_token=token), anew=uncached
+        )
+        if answer.size > LARGE:
+            answer.forget_body()
+        return answer
+
+    def _read(self, test_read: TestRead | None, answer: Answer) -> Page:
+        if test_read:
+            test_read.show(answer)
+        if answer.is_gone:
+            return Page([], {}, None)
+        body = answer.body
+        rows = records_in(body, self.page_key, self.name) if self.page_key else self._extractor.rows(body)
+        return Page(rows, body, total_of(body), answer.size)
+
+
+
+@dataclass
+class SideloadRetriever(PageRetriever):
+    """Reads a stream from its own listing, or beside its carrier when the plan of the run says so.
+
+    What the carrier brings along is not taken on trust: where the rows are missing, or a contact names one that did
+    not come, the stream's own listing is read after all.
+    """
+
+    carrier: str = ""
+    carried: PageRetriever = None  # type: ignore[assignment]  # the manifest always gives it
+    include: str = ""
+
+    def row_pages(
+        self, stream_slice: StreamSlice, test_read: TestRead | None = None
+    ) -> Iterator[tuple[list[Row], int | None]]:
+        if self.name not in self.run.sideloads.streams:
+            yield from super().row_pages(stream_slice, test_read)
+            return
+        for page in self.carried.pages(stream_slice):
+            if not self._is_complete(page):
+                LOGGER.warning(
+                    "Stream %s: the API did not send all rows beside the %s, so its own listing is read instead.",
+                    self.name,
+                    self.carrier,
+                )
+                yield from super().row_pages(stream_slice)
+                return
+            yield self.carried.rows_beside(page), None
+
+    def _is_complete(self, page: Page) -> bool:
+        if self.record_key not in page.body:
+            return not page.rows
+        came = {str(row.get("id")) for row in page.body[self.record_key]}
+        named = (owner.get(self.include) for owner in page.rows if self.include)
+        return all(str(row_id) in came for ids in named if isinstance(ids, list) for row_id in ids)

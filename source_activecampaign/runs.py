@@ -1,0 +1,87 @@
+"""What one command has decided, and the account that all of its streams share."""
+
+from collections.abc import Mapping
+from contextlib import contextmanager
+from collections.abc import Iterator
+from threading import Lock
+from typing import Any
+from weakref import WeakKeyDictionary
+
+from activecampaign_client.account import Account
+from activecampaign_client.errors import ApiError
+from airbyte_cdk.models import FailureType
+from airbyte_cdk.sources.streams.call_rate import APIBudget
+from airbyte_cdk.utils.traced_exception import AirbyteTracedException
+
+from source_activecampaign.config import validate
+from source_activecampaign.sideloads import SideloadPlan
+
+_KINDS: Mapping[str, FailureType] = {
+    "config": FailureType.config_error,
+    "transient": FailureType.transient_error,
+    "system": FailureType.system_error,
+}
+
+
+class Run(APIBudget):
+    """One command: its account, and what was decided for it before anything is read.
+
+    It is an APIBudget because that is what the CDK hands to every custom component that asks for one.
+    """
+
+    def __init__(
+        self,
+        account: Account,
+        *,
+        reads_catalog: bool = False,
+        sideloads: SideloadPlan | None = None,
+        shared_listings: frozenset[str] = frozenset(),
+    ) -> None:
+        super().__init__(policies=[])
+        self.account = account
+        # The catalog is configured, so nobody needs schemas with the custom fields that the account has by now.
+        self.reads_catalog = reads_catalog
+        self.sideloads = sideloads or SideloadPlan()
+        # The paths that more than one of the selected streams lists.
+        self.shared_listings = shared_listings
+
+
+def account_of(config: Mapping[str, Any], requests_per_second: float) -> Account:
+    """The account of a configuration in its canonical form."""
+    return Account(
+        config["api_url"], config["api_key"], requests_per_second, user_agent="airbyte-source-activecampaign"
+    )
+
+
+_runs: WeakKeyDictionary[APIBudget, Run] = WeakKeyDictionary()
+_lock = Lock()
+
+
+def run_of(budget: APIBudget, config: Mapping[str, Any]) -> Run:
+    """The run that a component belongs to.
+
+    Airbyte's tools that work on the manifest alone, such as the Connector Builder, know nothing of runs and hand over
+    the budget that they made of the manifest: the components that share it share a run of their own.
+    """
+    if isinstance(budget, Run):
+        return budget
+    with _lock:
+        if budget not in _runs:
+            validate(config)
+            _runs[budget] = Run(account_of(config, config["requests_per_second"]))
+        return _runs[budget]
+
+
+@contextmanager
+def airbyte_errors() -> Iterator[None]:
+    """Turn what the account's client raises into what Airbyte shows: the same sentence, and who can act on it."""
+    try:
+        yield
+    except ApiError as error:
+        raise traced(error) from error
+
+
+def traced(error: ApiError) -> AirbyteTracedException:
+    return AirbyteTracedException(
+        message=str(error), internal_message=error.detail or str(error), failure_type=_KINDS[error.kind], exception=error
+    )
