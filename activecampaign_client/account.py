@@ -3,14 +3,17 @@
 import logging
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import replace
 from typing import Any, TypeVar
 
 import requests
 
 from activecampaign_client.answers import Action, Answer, Attempts, Limits, Request, judge, number_in, retry_after
+from activecampaign_client.listing import LOOK_AHEAD, Listing
 from activecampaign_client.pace import Pace
+from activecampaign_client.page import Page, Row, identity_by, rows_in, total_of
 from activecampaign_client.progress import Progress
 from activecampaign_client.session import Session
 from activecampaign_client.shared_answers import SharedAnswers
@@ -21,6 +24,9 @@ _T = TypeVar("_T")
 # Threads that wait for an answer, for their turn, or for an answer that another stream waits for. Seven streams may
 # share a pass, and each looks ahead by as much as the longest latency needs.
 THREADS = 128
+
+# https://developers.activecampaign.com/reference/pagination: 100 is the most that is ever answered.
+PAGE_SIZE = 100
 
 # Seconds until a connection stands, and between two bytes of an answer.
 TIMEOUTS = (10.0, 120.0)
@@ -83,7 +89,11 @@ class Account:
                 return outcome
             came = outcome.response if isinstance(outcome, Answer) else outcome
             seconds = backoff(came, attempts.count) if backoff else None
-            self._sleep(default_backoff(outcome, attempts) if seconds is None else seconds)
+            self.rest(default_backoff(outcome, attempts) if seconds is None else seconds)
+
+    def rest(self, seconds: float) -> None:
+        """Wait before a request is sent again."""
+        self._sleep(seconds)
 
     def send_shared(self, request: Request, limits: Limits | None = None, backoff: Backoff | None = None) -> Answer:
         """Like `send`, for an answer that several want: whoever asks first sends it, unless it is wanted anew."""
@@ -91,6 +101,44 @@ class Account:
             return self.send(request, limits, backoff)
         url = requests.Request("GET", self.url(request), params=request.params).prepare().url or ""
         return self.answers.get(url, request, lambda: self.send(request, limits, backoff))
+
+    def pages(
+        self,
+        path: str,
+        record_key: str = "",
+        *,
+        key: Sequence[str] = ("id",),
+        look_ahead: int = LOOK_AHEAD,
+        request: Request | None = None,
+        **params: str,
+    ) -> Iterator[Page]:
+        """The pages of a listing, each with only the rows that no page before had, and what stands beside them.
+
+        `record_key` is the key of the rows in an answer, by default the same as the path; `key` are the fields that
+        tell rows apart. `request` says more of the requests than the path and the parameters do. Raises ApiError.
+        """
+        sample = replace(request or Request(path, stream=path), path=path)
+
+        def send(offset: int, uncached: bool) -> Answer:
+            page = {"limit": str(PAGE_SIZE), "offset": str(offset)}
+            return self.send(replace(sample, params={**params, **page}, anew=uncached))
+
+        def read(answer: Answer) -> Page:
+            return Page(rows_in(answer.body, record_key or path, path), answer.body, total_of(answer.body), answer.size)
+
+        listing = Listing(
+            path, send, read, identity_by(key), PAGE_SIZE, self.executor, look_ahead=look_ahead, is_busy=self.is_busy
+        )
+        return listing.pages()
+
+    def rows(self, path: str, record_key: str = "", **more: Any) -> Iterator[Row]:
+        """The rows of a listing, see `pages`:
+
+        account = Account(api_root("acme"), "the key")
+        for tag in account.rows("tags"):
+            print(tag["tag"])
+        """
+        return (row for page in self.pages(path, record_key, **more) for row in page.rows)
 
     def _exchange(self, request: Request) -> Answer | requests.RequestException:
         prepared = self._session.prepare_request(
@@ -104,10 +152,10 @@ class Account:
             answer = Answer(request, self._session.send(prepared, timeout=TIMEOUTS))
         except requests.RequestException as error:
             return error
-        self._learn(departure, answer)
+        self.learn(departure, answer)
         return answer
 
-    def _learn(self, departure: float, answer: Answer) -> None:
+    def learn(self, departure: float, answer: Answer) -> None:
         """What an answer says about the budget."""
         if answer.status == requests.codes.too_many_requests:
             seconds = retry_after(answer)

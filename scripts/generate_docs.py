@@ -81,28 +81,28 @@ class Stream:
 
 def streams() -> list[Stream]:
     """The static streams of the manifest, in its order."""
-    entries = load_manifest()["definitions"]["streams"]
-    resolved = ManifestReferenceResolver().preprocess_manifest(load_manifest())["definitions"]["streams"]
-    places = dict(comments(resource("manifest.yaml").read_text()))
+    manifest = load_manifest()["streams"]
+    resolved = ManifestReferenceResolver().preprocess_manifest(load_manifest())["streams"]
+    places = comments(resource("manifest.yaml").read_text())
     found: dict[str, Stream] = {}
-    for entry_name, entry in resolved.items():
-        parameters = entries[entry_name]["$parameters"]
+    for entry, whole, (area, page) in zip(manifest, resolved, places, strict=True):
+        # A stream of which a condition chooses one of two variants is documented by the first.
+        [parameters] = [one["$parameters"] for one in entry.get("streams", [entry])]
+        [stream] = whole.get("streams", [whole])
         name = parameters["name"]
-        # `me` is for the check; a second entry for one stream is a variant that the first one documents.
-        if name in found or name == "me":
+        if name in found:
             continue
-        area, page = places[entry_name]
         schema = annotated_schema(name)
         fields = {key: one for key, one in schema["properties"].items() if "x-references" in one}
-        key = entry["primary_key"]
+        key = stream["primary_key"]
         found[name] = Stream(
             name,
             area,
-            endpoint_of(entry, parameters),
+            endpoint_of(stream, parameters),
             page,
             (key,) if isinstance(key, str) else tuple(key),
-            cursor_of(entry, parameters),
-            cost_of(entry, parameters),
+            cursor_of(stream, parameters),
+            cost_of(stream, parameters),
             schema["description"],
             {key: one["x-references"] for key, one in fields.items()},
             frozenset(key for key, one in fields.items() if "array" in one["type"]),
@@ -110,25 +110,24 @@ def streams() -> list[Stream]:
     return list(found.values())
 
 
-def comments(manifest: str) -> Iterator[tuple[str, tuple[str, str]]]:
-    """For each stream's entry, the area that it stands in and the page that its endpoint is documented on.
+def comments(manifest: str) -> Iterator[tuple[str, str]]:
+    """For each entry of `streams`, the area that it stands in and the page that its endpoint is documented on.
 
-    `# -- accounts` begins an area; the address stands in the comment right above the entry.
+    `# -- accounts` begins an area; the address, or `no page`, stands in the comment right above the entry.
     """
-    text = manifest.split("\n  streams:\n", 1)[1].split("\nstreams:\n", 1)[0]
     area = page = ""
-    for line in text.splitlines():
-        if heading := re.fullmatch(r"    # -- (.+)", line):
+    for line in manifest.split("\nstreams:\n", 1)[1].split("\ndynamic_streams:\n", 1)[0].splitlines():
+        if heading := re.fullmatch(r"  # -- (.+)", line):
             area = heading[1]
-        elif address := re.match(r"    # (https://[^\s;]+)", line):
-            page = address[1]
-        elif entry := re.fullmatch(r"    (\w+):", line):
-            yield entry[1], (area, page)
+        elif address := re.match(r"  # (https://[^\s;]+|no page)", line):
+            page = GENERAL_PAGE if address[1] == "no page" else address[1]
+        elif line.startswith("  - "):
+            yield area, page
 
 
 def endpoint_of(entry: Mapping[str, Any], parameters: Mapping[str, Any]) -> str:
     """The path under /api/3, with `{contact}` where a contact's id comes."""
-    path = str(entry["retriever"]["requester"]["url"]).partition("/api/3/")[2]
+    path = str(entry["retriever"]["requester"]["path"])
     path = re.sub(r"\{\{ *stream_partition\['(\w+)'\] *\}\}", r"{\1}", path)
     return re.sub(r"\{\{ *parameters\['endpoint'\] *\}\}", parameters["endpoint"], path).rstrip("/")
 

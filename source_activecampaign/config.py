@@ -7,12 +7,13 @@ from dataclasses import dataclass
 from datetime import datetime, timezone
 from typing import Any
 
-from activecampaign_client.address import api_root
 from airbyte_cdk.models import FailureType
 from airbyte_cdk.sources.declarative.transformations.config_transformations.config_transformation import (
     ConfigTransformation,
 )
 from airbyte_cdk.utils.traced_exception import AirbyteTracedException
+
+from activecampaign_client.address import api_root
 
 
 def normalize_start_date(value: str) -> str:
@@ -41,17 +42,19 @@ _NORMALIZERS: Mapping[str, Callable[[str], str]] = {
 
 @dataclass
 class Canonical(ConfigTransformation):
-    """Fills in every default and brings every value into its canonical form; `settings` are the spec's properties.
+    """Fills in every default and brings every value into its canonical form.
+
+    The parameter `settings` holds the properties of the spec.
 
     A value that has no canonical form stays as it is, for `validate` to complain about.
     """
 
-    settings: Mapping[str, Mapping[str, Any]]
+    parameters: Mapping[str, Any]
 
     def transform(self, config: MutableMapping[str, Any]) -> None:
         for key in [key for key, value in config.items() if value is None]:
             del config[key]
-        for key, setting in self.settings.items():
+        for key, setting in self.parameters["settings"].items():
             if "default" in setting:
                 config.setdefault(key, setting["default"])
         for key, canonical in _NORMALIZERS.items():

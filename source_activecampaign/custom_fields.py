@@ -16,16 +16,14 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple
 
-import requests
-from airbyte_cdk.models import FailureType
-from airbyte_cdk.sources.types import Config, StreamSlice
-from airbyte_cdk.utils.traced_exception import AirbyteTracedException
+from airbyte_cdk.sources.types import Config
 
-from source_activecampaign.account import Account
+from activecampaign_client.errors import ApiError
+from activecampaign_client.page import Page
 from source_activecampaign.deals import is_masked
-from source_activecampaign.http import body_of
-from source_activecampaign.pages import PageRetriever
 from source_activecampaign.records import EnvelopeExtractor, Warn
+from source_activecampaign.retriever import PageRetriever
+from source_activecampaign.runs import airbyte_errors
 from source_activecampaign.schemas import StreamSchema, stream_schema
 from source_activecampaign.values import to_date, to_integer, to_number, to_string, to_utc
 
@@ -71,6 +69,17 @@ def definition_of(row: Mapping[str, Any], options: Iterable[str] = ()) -> Defini
         tag=str(row.get("perstag") or row.get("personalization") or ""),
         options=tuple(str(option) for option in own) if isinstance(own, list) else tuple(options),
     )
+
+
+def definitions_in(pages: Iterable[Page]) -> list[Definition]:
+    """The definitions of a listing's pages, with the labels of their options, which `/fields` keeps beside them."""
+    found: list[Definition] = []
+    for page in pages:
+        labels: dict[str, list[str]] = {}
+        for option in page.body.get("fieldOptions") or []:
+            labels.setdefault(str(option.get("field")), []).append(str(option.get("label") or option.get("value")))
+        found += [definition_of(row, labels.get(str(row["id"]), ())) for row in page.rows]
+    return found
 
 
 def value_of(row: Mapping[str, Any]) -> Value:
@@ -322,29 +331,22 @@ def flatten(values: Iterable[Value], plan: Plan, warn: Warn) -> dict[str, Any]:
     return found if plan.mode == "columns" else {OBJECT_COLUMN: found}
 
 
-def read_definitions(listing: PageRetriever, account: Account) -> list[Definition]:
+def read_definitions(listing: PageRetriever) -> list[Definition]:
     """All custom field definitions of a listing, read once per run.
 
     Definitions that the key may not read cost a warning and the custom fields, not the stream.
     """
 
     def read() -> list[Definition]:
-        found: list[Definition] = []
         try:
-            for page in listing.pages(_EVERYTHING):
-                labels: dict[str, list[str]] = {}
-                for option in page.body.get("fieldOptions") or []:
-                    labels.setdefault(str(option.get("field")), []).append(
-                        str(option.get("label") or option.get("value"))
-                    )
-                found += [definition_of(row, labels.get(str(row["id"]), ())) for row in page.rows]
-        except AirbyteTracedException as error:
-            if error.failure_type is not FailureType.config_error:
+            return definitions_in(listing.pages())
+        except ApiError as error:
+            if error.kind != "config":
                 raise
-            LOGGER.warning("No custom fields are read from %s: %s", listing.name, error.message)
-        return found
+            LOGGER.warning("No custom fields are read from %s: %s", listing.name, error)
+            return []
 
-    return account.once(f"definitions:{listing.name}", read)
+    return listing.run.account.once(f"definitions:{listing.name}", read)
 
 
 @dataclass
@@ -359,42 +361,38 @@ class CustomFieldsExtractor(EnvelopeExtractor):
     config: Config
     sideload: str
     definitions: PageRetriever
-    api_budget: Account
-    values: PageRetriever | None = field(default=None, kw_only=True)
+    values: PageRetriever
     _warn: Warn = field(init=False, repr=False)
 
-    def __post_init__(self) -> None:
+    def __post_init__(self, parameters: Mapping[str, Any]) -> None:
+        super().__post_init__(parameters)
         self._warn = Warn(self.name)
 
-    def extract_records(self, response: requests.Response) -> Iterable[dict[str, Any]]:
-        records = super().extract_records(response)
+    def rows(self, body: Any) -> list[dict[str, Any]]:
+        records = super().rows(body)
         plan = None if self.config["custom_fields"] == "off" else _plan(self)
         if not plan or not plan.fields:
-            yield from records
-            return
-        values = self._values(body_of(response))
-        for record in records:
-            if is_masked(record):
-                # Who may not see the deal may not see its values either, whatever the sideload says.
-                yield record
-            else:
-                yield {**record, **flatten(values.get(str(record.get("id")), ()), plan, self._warn)}
+            return records
+        values = self._values(body)
+        return [
+            # Who may not see the deal may not see its values either, whatever the sideload says.
+            record
+            if is_masked(record)
+            else {**record, **flatten(values.get(str(record.get("id")), ()), plan, self._warn)}
+            for record in records
+        ]
 
     def _values(self, body: Mapping[str, Any]) -> Mapping[str, list[Value]]:
         if self.sideload in body:
             return by_owner(body[self.sideload] or [])
-        if self.values is None or all(row.get(self.sideload) == [] for row in body.get(self.record_key) or ()):
+        if all(row.get(self.sideload) == [] for row in body.get(self.record_key) or ()):
             # The records themselves say that there are none.
             return {}
         listing = self.values
         self._warn("listed", listing.name)
-        return self.api_budget.once(
-            f"values:{listing.name}",
-            lambda: by_owner(row for page in listing.pages(_EVERYTHING) for row in page.rows),
+        return listing.run.account.once(
+            f"values:{listing.name}", lambda: by_owner(row for page in listing.pages() for row in page.rows)
         )
-
-
-_EVERYTHING = StreamSlice(partition={}, cursor_slice={})
 
 
 @dataclass
@@ -403,22 +401,21 @@ class CustomFieldsSchema(StreamSchema):
 
     config: Config
     definitions: PageRetriever
-    api_budget: Account
 
     def get_json_schema(self) -> Mapping[str, Any]:
         schema = stream_schema(self.name)
-        if self.config["custom_fields"] != "off":
-            schema["properties"].update(_plan(self).properties())
+        # While reading, the CDK asks in its main thread, where a listing that fails would end every stream.
+        if self.config["custom_fields"] != "off" and not self.definitions.run.reads_catalog:
+            with airbyte_errors():
+                schema["properties"].update(_plan(self).properties())
         return schema
 
 
 def _plan(component: CustomFieldsExtractor | CustomFieldsSchema) -> Plan:
-    account, listing = component.api_budget, component.definitions
-    return account.once(
+    listing = component.definitions
+    return listing.run.account.once(
         f"custom fields:{component.name}",
         lambda: Plan.of(
-            component.config["custom_fields"],
-            read_definitions(listing, account),
-            stream_schema(component.name)["properties"],
+            component.config["custom_fields"], read_definitions(listing), stream_schema(component.name)["properties"]
         ),
     )

@@ -9,16 +9,18 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from airbyte_cdk.models import FailureType
 from airbyte_cdk.sources.declarative.schema.schema_loader import SchemaLoader
 from airbyte_cdk.sources.declarative.transformations import RecordTransformation
 from airbyte_cdk.sources.streams.core import StreamData
 from airbyte_cdk.sources.types import Config, StreamSlice, StreamState
-from airbyte_cdk.utils.traced_exception import AirbyteTracedException
 
+from activecampaign_client.errors import ApiError, UnstableOrder
+from activecampaign_client.page import Page
 from source_activecampaign.custom_fields import slug
-from source_activecampaign.pages import LOGGER, Page, PageRetriever, UnstableOrder
 from source_activecampaign.records import Warn
+from source_activecampaign.retriever import EVERYTHING, LOGGER, PageRetriever
+from source_activecampaign.runs import airbyte_errors
+from source_activecampaign.test_reads import TestRead
 from source_activecampaign.values import converter
 
 _STRING: Mapping[str, Any] = {"type": ["null", "string"]}
@@ -31,7 +33,7 @@ _TIMESTAMP: Mapping[str, Any] = {
 _NUMBER: Mapping[str, Any] = {"type": ["null", "number"]}
 
 # How often a listing in disorder is read at most, and how many passes in a row may bring nothing new.
-PASSES, IN_VAIN = 10, 3
+PASSES, PASSES_WITHOUT_NEW_ROWS = 10, 3
 
 # What every record has, whichever schema it is of.
 STANDARD: Mapping[str, Mapping[str, Any]] = {
@@ -121,22 +123,25 @@ class CustomObjectSchemas(PageRetriever):
     def read_records(
         self, records_schema: Mapping[str, Any], stream_slice: StreamSlice | None = None
     ) -> Iterable[StreamData]:
-        yield from self.all()
+        with airbyte_errors():
+            yield from self.all()
 
     def all(self) -> list[dict[str, Any]]:
+        """Every schema. Raises ApiError."""
+
         def read() -> list[dict[str, Any]]:
             try:
-                return [row for page in self.pages(StreamSlice(partition={}, cursor_slice={})) for row in page.rows]
-            except AirbyteTracedException as error:
-                if error.failure_type is not FailureType.config_error:
+                return [row for page in self.pages() for row in page.rows]
+            except ApiError as error:
+                if error.kind != "config":
                     raise
-                LOGGER.info("There are no streams of custom objects: %s", error.message)
+                LOGGER.info("There are no streams of custom objects: %s", error)
                 return []
 
-        return self.api_budget.once("custom object schemas", read)
+        return self.run.account.once("custom object schemas", read)
 
-    def one(self, identifier: str) -> dict[str, Any]:
-        return next((schema for schema in self.all() if schema.get("id") == identifier), {})
+    def by_id(self, schema_id: str) -> dict[str, Any]:
+        return next((schema for schema in self.all() if schema.get("id") == schema_id), {})
 
 
 @dataclass
@@ -148,27 +153,27 @@ class CustomObjectRecords(PageRetriever):
     says, or nothing new does.
     """
 
-    def pages(self, stream_slice: StreamSlice) -> Iterator[Page]:
+    def pages(self, stream_slice: StreamSlice = EVERYTHING, test_read: TestRead | None = None) -> Iterator[Page]:
         seen: set[Any] = set()
 
-        def new(page: Page) -> Page:
+        def with_new_rows(page: Page) -> Page:
             rows = [row for row in page.rows if row.get("id") not in seen]
             seen.update(row.get("id") for row in rows)
             return page._replace(rows=rows)
 
         try:
-            yield from map(new, super().pages(stream_slice))
+            yield from map(with_new_rows, super().pages(stream_slice, test_read))
             return
         except UnstableOrder:
             LOGGER.info("Stream %s: its pages overlap at random, so the listing is read several times.", self.name)
-        passes = in_vain = 0
-        while passes < PASSES and in_vain < IN_VAIN:
+        passes = passes_without_new_rows = 0
+        while passes < PASSES and passes_without_new_rows < PASSES_WITHOUT_NEW_ROWS:
             before, claimed = len(seen), 0
-            for page in self.listed(stream_slice, ordered=False):
+            for page in self.listed(stream_slice, test_read, ordered=False):
                 claimed = page.total or 0
-                yield new(page)
+                yield with_new_rows(page)
             passes += 1
-            in_vain = in_vain + 1 if len(seen) == before else 0
+            passes_without_new_rows = passes_without_new_rows + 1 if len(seen) == before else 0
             if len(seen) >= claimed:
                 return
         LOGGER.warning(
@@ -189,7 +194,11 @@ class CustomObjectSchema(SchemaLoader):
     schemas: CustomObjectSchemas
 
     def get_json_schema(self) -> Mapping[str, Any]:
-        schema = self.schemas.one(self.schema_id)
+        # While reading, the CDK asks in its main thread, where a listing that fails would end every stream.
+        if self.schemas.run.reads_catalog:
+            return {"type": "object", "properties": {name: dict(one) for name, one in STANDARD.items()}}
+        with airbyte_errors():
+            schema = self.schemas.by_id(self.schema_id)
         return {
             "$schema": "http://json-schema.org/draft-07/schema#",
             "type": "object",
@@ -230,8 +239,8 @@ class FlattenCustomObject(RecordTransformation):
 
     def _plan(self) -> tuple[dict[tuple[str, str], str], list[tuple[str, Any]]]:
         def read() -> tuple[dict[tuple[str, str], str], list[tuple[str, Any]]]:
-            schema = self.schemas.one(self.schema_id)
+            schema = self.schemas.by_id(self.schema_id)
             found = ((name, converter(one)) for name, one in properties_of(schema).items())
             return columns_of(schema), [(name, convert) for name, convert in found if convert]
 
-        return self.schemas.api_budget.once(f"custom object:{self.schema_id}", read)
+        return self.schemas.run.account.once(f"custom object:{self.schema_id}", read)

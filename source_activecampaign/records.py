@@ -9,12 +9,12 @@ from typing import Any
 
 import orjson
 import requests
-from activecampaign_client.errors import ApiError
 from airbyte_cdk.sources.declarative.extractors.record_extractor import RecordExtractor
 from airbyte_cdk.sources.declarative.extractors.record_filter import RecordFilter
 from airbyte_cdk.sources.declarative.transformations import RecordTransformation
 from airbyte_cdk.sources.types import Config, StreamSlice, StreamState
 
+from activecampaign_client.page import rows_in
 from source_activecampaign.schemas import annotated_schema
 from source_activecampaign.values import field_converters
 
@@ -48,26 +48,7 @@ class EnvelopeExtractor(RecordExtractor):
         """The records in the body of an answer."""
         if self.optional_key and self.record_key not in body:
             return []
-        return records_in(body, self.record_key, self.name)
-
-
-def records_in(body: Any, record_key: str, stream: str) -> list[dict[str, Any]]:
-    """The list of records under `record_key`; a single object counts as a list of one.
-
-    Raises ApiError naming the stream and the keys received where there is no such list.
-    """
-    found = body.get(record_key) if isinstance(body, Mapping) else None
-    if isinstance(found, Mapping):
-        found = [found]
-    if isinstance(found, list) and all(isinstance(record, dict) for record in found):
-        return found
-    keys = ", ".join(sorted(body)) if isinstance(body, Mapping) else type(body).__name__
-    raise ApiError(
-        f"The API's answer for the stream {stream} has no list of records under {record_key!r}; it has: "
-        f"{keys or 'nothing'}. Nothing was skipped; please report this to the maintainers of the connector.",
-        kind="system",
-        detail=f"unexpected envelope for {stream}",
-    )
+        return rows_in(body, self.record_key, self.name)
 
 
 class Warn:

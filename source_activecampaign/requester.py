@@ -5,7 +5,6 @@ from dataclasses import InitVar, dataclass, field
 from typing import Any, Literal
 
 import requests
-from activecampaign_client.answers import Answer, Limits, Request
 from airbyte_cdk.sources.declarative.interpolation import InterpolatedString
 from airbyte_cdk.sources.declarative.requesters.request_options.interpolated_request_input_provider import (
     InterpolatedRequestInputProvider,
@@ -15,6 +14,7 @@ from airbyte_cdk.sources.streams.http.error_handlers import BackoffStrategy
 from airbyte_cdk.sources.types import Config, StreamSlice
 from airbyte_cdk.utils.mapping_helpers import get_interpolation_context
 
+from activecampaign_client.answers import Answer, Limits, Request
 from source_activecampaign.runs import run_of
 from source_activecampaign.sideloads import listed_path
 
@@ -90,4 +90,3 @@ class ApiRequester:
             may_be_gone=self.may_be_gone,
             anew=anew,
         )
-

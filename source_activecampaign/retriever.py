@@ -6,9 +6,6 @@ from dataclasses import InitVar, dataclass
 from functools import partial
 from typing import Any
 
-import orjson
-from activecampaign_client.answers import Answer
-from activecampaign_client.listing import LOOK_AHEAD, Listing, Page, Row, total_of
 from airbyte_cdk.sources.declarative.extractors.record_selector import RecordSelector
 from airbyte_cdk.sources.declarative.requesters.paginators import Paginator
 from airbyte_cdk.sources.declarative.retrievers.retriever import Retriever
@@ -16,8 +13,11 @@ from airbyte_cdk.sources.streams.call_rate import APIBudget
 from airbyte_cdk.sources.streams.core import StreamData
 from airbyte_cdk.sources.types import Config, StreamSlice
 
+from activecampaign_client.answers import Answer
+from activecampaign_client.listing import LOOK_AHEAD, Listing
+from activecampaign_client.page import Page, Row, identity_by, rows_in, total_of
 from source_activecampaign.messages import estimate
-from source_activecampaign.records import EnvelopeExtractor, records_in
+from source_activecampaign.records import EnvelopeExtractor
 from source_activecampaign.requester import ApiRequester
 from source_activecampaign.runs import airbyte_errors, run_of
 from source_activecampaign.test_reads import TestRead
@@ -28,7 +28,6 @@ LOGGER = logging.getLogger("airbyte")
 LARGE = 500_000
 
 EVERYTHING = StreamSlice(partition={}, cursor_slice={})
-Identity = tuple[Any, ...]
 
 
 @dataclass
@@ -61,7 +60,7 @@ class PageRetriever(Retriever):
         self._extractor = self.record_selector.extractor
         self._page_size = self.paginator.get_page_size() or 0
         key = "id" if self.page_key else self.primary_key or "id"
-        self._key = (key,) if isinstance(key, str) else tuple(key)
+        self._identity = identity_by([key] if isinstance(key, str) else key)
 
     def read_records(
         self, records_schema: Mapping[str, Any], stream_slice: StreamSlice | None = None
@@ -126,16 +125,9 @@ class PageRetriever(Retriever):
     def rows_beside(self, page: Page) -> list[Row]:
         """The rows beside a page, without those that a page before it had: their owner was on both."""
         fresh = {str(row.get("id")) for row in page.rows}
-        repeated = {str(row.get("id")) for row in records_in(page.body, self.page_key, self.name)} - fresh
-        rows = records_in(page.body, self.record_key, self.name)
+        repeated = {str(row.get("id")) for row in rows_in(page.body, self.page_key, self.name)} - fresh
+        rows = rows_in(page.body, self.record_key, self.name)
         return [row for row in rows if str(row.get(self.owner_key)) not in repeated]
-
-    def _identity(self, row: Row) -> Identity:
-        try:
-            return tuple([str(row[field]) for field in self._key])
-        except KeyError:
-            # Without its key a row is known by all that it has.
-            return (orjson.dumps(row, option=orjson.OPT_SORT_KEYS),)
 
     def _send(self, stream_slice: StreamSlice, offset: int, uncached: bool) -> Answer:
         token = {"next_page_token": offset} if offset else None
@@ -152,9 +144,8 @@ class PageRetriever(Retriever):
         if answer.is_gone:
             return Page([], {}, None)
         body = answer.body
-        rows = records_in(body, self.page_key, self.name) if self.page_key else self._extractor.rows(body)
+        rows = rows_in(body, self.page_key, self.name) if self.page_key else self._extractor.rows(body)
         return Page(rows, body, total_of(body), answer.size)
-
 
 
 @dataclass

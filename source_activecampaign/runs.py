@@ -1,20 +1,23 @@
 """What one command has decided, and the account that all of its streams share."""
 
-from collections.abc import Mapping
+import logging
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from collections.abc import Iterator
 from threading import Lock
 from typing import Any
 from weakref import WeakKeyDictionary
 
-from activecampaign_client.account import Account
-from activecampaign_client.errors import ApiError
 from airbyte_cdk.models import FailureType
 from airbyte_cdk.sources.streams.call_rate import APIBudget
 from airbyte_cdk.utils.traced_exception import AirbyteTracedException
 
+from activecampaign_client.account import Account
+from activecampaign_client.errors import ApiError
 from source_activecampaign.config import validate
 from source_activecampaign.sideloads import SideloadPlan
+
+# What the client logs is for Airbyte's log, too, which by itself shows no more than warnings of others.
+logging.getLogger("activecampaign_client").setLevel(logging.INFO)
 
 _KINDS: Mapping[str, FailureType] = {
     "config": FailureType.config_error,
@@ -83,5 +86,8 @@ def airbyte_errors() -> Iterator[None]:
 
 def traced(error: ApiError) -> AirbyteTracedException:
     return AirbyteTracedException(
-        message=str(error), internal_message=error.detail or str(error), failure_type=_KINDS[error.kind], exception=error
+        message=str(error),
+        internal_message=error.detail or str(error),
+        failure_type=_KINDS[error.kind],
+        exception=error,
     )

@@ -10,9 +10,6 @@ from typing import Any
 
 import orjson
 import yaml
-from activecampaign_client.account import Account
-from activecampaign_client.answers import Limits, Request
-from activecampaign_client.errors import ApiError
 from airbyte_cdk.config_observation import create_connector_config_control_message
 from airbyte_cdk.models import (
     AirbyteCatalog,
@@ -31,13 +28,15 @@ from airbyte_cdk.sources.declarative.parsers.manifest_reference_resolver import 
 from airbyte_cdk.sources.declarative.parsers.model_to_component_factory import ModelToComponentFactory
 from airbyte_cdk.sources.declarative.spec import Spec
 from airbyte_cdk.utils.airbyte_secrets_utils import filter_secrets
-from airbyte_cdk.utils.traced_exception import AirbyteTracedException
 from pydantic import TypeAdapter
 
+from activecampaign_client.account import Account
+from activecampaign_client.answers import Limits, Request
+from activecampaign_client.errors import ApiError
 from source_activecampaign import deals, sideloads
 from source_activecampaign.cdk import ManifestSource
 from source_activecampaign.config import validate
-from source_activecampaign.runs import Run, account_of, traced
+from source_activecampaign.runs import Run, account_of
 from source_activecampaign.schemas import resource
 from source_activecampaign.states import not_past, of_incremental
 
@@ -88,8 +87,6 @@ class SourceActiveCampaign(Source):
         try:
             self._account(config).send(Request("users/me", proves_key=True), replace(Limits(), attempts=2))
         except ApiError as error:
-            if error.kind != "config":
-                raise traced(error) from error
             return AirbyteConnectionStatus(status=Status.FAILED, message=str(error))
         return AirbyteConnectionStatus(status=Status.SUCCEEDED)
 

@@ -15,7 +15,9 @@ from airbyte_cdk.models import (
 _TIMESTAMP = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d")
 
 
-def of_incremental(states: Iterable[AirbyteStateMessage], catalog: ConfiguredAirbyteCatalog) -> list[AirbyteStateMessage]:
+def of_incremental(
+    states: Iterable[AirbyteStateMessage], catalog: ConfiguredAirbyteCatalog
+) -> list[AirbyteStateMessage]:
     """The states of the streams that are to be read incrementally; the CDK would follow those of the others, too."""
     full = {one.stream.name for one in catalog.streams if one.sync_mode is SyncMode.full_refresh}
     return [state for state in states if not state.stream or state.stream.stream_descriptor.name not in full]

@@ -8,13 +8,14 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from activecampaign_client.answers import Answer
-from activecampaign_client.listing import Page
 from airbyte_cdk.models import AirbyteLogMessage, AirbyteMessage, Level, Type
 from airbyte_cdk.sources.declarative.requesters.paginators import Paginator, PaginatorTestReadDecorator
 from airbyte_cdk.sources.http_logger import format_http_message
 from airbyte_cdk.sources.streams.core import StreamData
 from airbyte_cdk.utils.airbyte_secrets_utils import filter_secrets
+
+from activecampaign_client.answers import Answer
+from activecampaign_client.page import Page
 
 
 @dataclass

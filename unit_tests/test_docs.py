@@ -18,7 +18,7 @@ DOCS = ROOT / "docs"
 GUIDE = (DOCS / "activecampaign.md").read_text()
 CONTRIBUTING = (ROOT / "CONTRIBUTING.md").read_text()
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted(DOCS.iterdir())]
-STREAMS = {entry["$parameters"]["name"] for entry in MANIFEST["definitions"]["streams"].values()} - {"me"}
+STREAMS = {one["$parameters"]["name"] for entry in MANIFEST["streams"] for one in entry.get("streams", [entry])}
 PEERS = ("hevo", "singer", "airbyte", "nekt")
 PROPERTIES = MANIFEST["spec"]["connection_specification"]["properties"]
 

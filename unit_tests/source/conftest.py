@@ -1,30 +1,25 @@
 """What the tests share: a configuration, answers of the API, and reading a stream as Airbyte would."""
 
 import json
-import re
 import tempfile
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from copy import deepcopy
 from functools import cache
-from types import SimpleNamespace
 from typing import Any
-from unittest.mock import patch
 
-import backoff._sync
 import freezegun
 import pytest
 import requests_mock
 from airbyte_cdk.models import ConfiguredAirbyteCatalog, SyncMode
 from airbyte_cdk.sources.declarative import concurrent_declarative_source
-from airbyte_cdk.sources.streams.http import rate_limiting
 from airbyte_cdk.test import entrypoint_wrapper
 from airbyte_cdk.test.catalog_builder import CatalogBuilder, ConfiguredAirbyteStreamBuilder
 from airbyte_cdk.test.entrypoint_wrapper import EntrypointOutput
 from airbyte_cdk.test.state_builder import StateBuilder
 
+from activecampaign_client.account import Account
+from activecampaign_client.pace import Pace
 from source_activecampaign import SourceActiveCampaign
-from source_activecampaign import source as source_module
-from source_activecampaign.account import Account
+from source_activecampaign.source import load_manifest, with_streams
 
 # The CDK parses its own 6,000 lines of YAML for every source that is made; once is enough for all tests.
 concurrent_declarative_source.get_declarative_component_schema = cache(
@@ -35,7 +30,7 @@ freezegun.configure(extend_ignore_list=["airbyte_cdk.sources.concurrent_source",
 HOST = "https://acme.api-us1.com"
 API = f"{HOST}/api/3"
 KEY = "k3y-0f-acme-1234567890abcdef-N0B0DY-SEES-ME"
-MANIFEST = source_module.load_manifest()
+MANIFEST = load_manifest()
 NOW = "2024-06-15T12:00:00Z"
 
 Answer = Mapping[str, Any]
@@ -56,26 +51,9 @@ def catalog(*names: str, mode: SyncMode = SyncMode.incremental, fields: Sequence
     return builder.build()
 
 
-def narrowed(*names: str) -> dict[str, Any]:
-    """The manifest with only these streams and what they refer to, since building all of them takes a second."""
-    manifest = deepcopy(MANIFEST)
-    manifest.pop("dynamic_streams", None)
-    streams, wanted = manifest["definitions"]["streams"], set()
-    ahead = [name for name in streams if name in names or name.removesuffix("_partial") in names]
-    while ahead:
-        wanted.add(ahead[-1])
-        found = re.findall(r"#/definitions/streams/(\w+)", json.dumps(streams[ahead.pop()]))
-        ahead += [name for name in found if name not in wanted]
-    manifest["definitions"]["streams"] = {name: streams[name] for name in streams if name in wanted}
-    selected = re.compile(rf'#/definitions/streams/({"|".join(names)})(_partial)?"')
-    manifest["streams"] = [entry for entry in manifest["streams"] if selected.search(json.dumps(entry))]
-    return manifest
-
-
-def source(names: Iterable[str], *arguments: Any) -> SourceActiveCampaign:
-    """A source that knows these streams only."""
-    with patch.object(source_module, "load_manifest", lambda: narrowed(*names)):
-        return SourceActiveCampaign(*arguments)
+def source(names: Iterable[str]) -> SourceActiveCampaign:
+    """A source that knows these streams only, since building all of them takes a second."""
+    return SourceActiveCampaign({**with_streams(MANIFEST, set(names)), "dynamic_streams": []})
 
 
 def read(
@@ -91,13 +69,13 @@ def read(
         states = states.with_stream_state(chosen.streams[0].stream.name, state)
     built = states.build()
     names = [one.stream.name for one in chosen.streams]
-    return entrypoint_wrapper.read(source(names, given, chosen, built), given, chosen, built)
+    return entrypoint_wrapper.read(source(names), given, chosen, built)
 
 
 def discover(settings: Mapping[str, Any] | None = None, names: Sequence[str] = ()) -> dict[str, Any]:
     """The discovered streams by name; only those of `names`, where there are some."""
     given = config() if settings is None else dict(settings)
-    output = entrypoint_wrapper.discover(source(names, given) if names else SourceActiveCampaign(given), given)
+    output = entrypoint_wrapper.discover(source(names) if names else SourceActiveCampaign(), given)
     return {stream.name: stream for stream in output.catalog.catalog.streams}
 
 
@@ -107,7 +85,7 @@ def check(settings: Mapping[str, Any] | None = None) -> tuple[str, str]:
     with tempfile.NamedTemporaryFile("w", suffix=".json") as file:
         file.write(json.dumps(given))
         file.flush()
-        output = entrypoint_wrapper._run_command(source(["me"], given), ["check", "--config", file.name])
+        output = entrypoint_wrapper._run_command(source([]), ["check", "--config", file.name])
     [status] = output.connection_status_messages
     return status.connectionStatus.status.value, status.connectionStatus.message or ""
 
@@ -187,18 +165,16 @@ def sent(api: requests_mock.Mocker, endpoint: str) -> list[dict[str, list[str]]]
 
 @pytest.fixture
 def pauses(monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    """The seconds that the CDK's retries would have slept."""
+    """The seconds that requests would have waited before they are sent again."""
     slept: list[float] = []
-    quick = SimpleNamespace(sleep=slept.append)
-    monkeypatch.setattr(backoff._sync, "time", quick)
-    monkeypatch.setattr(rate_limiting, "time", quick)
+    monkeypatch.setattr(Account, "rest", lambda _, seconds: slept.append(seconds))
     return slept
 
 
 @pytest.fixture
 def no_pacing(monkeypatch: pytest.MonkeyPatch) -> None:
     """Requests leave at once, whatever the budget says."""
-    monkeypatch.setattr(Account, "acquire_call", lambda *_, **__: None)
+    monkeypatch.setattr(Pace, "wait", lambda _: 0.0)
 
 
 @pytest.fixture

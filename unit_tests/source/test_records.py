@@ -3,11 +3,11 @@
 import logging
 
 import pytest
-from airbyte_cdk.models import FailureType
 from airbyte_cdk.sources.types import StreamSlice
-from airbyte_cdk.utils.traced_exception import AirbyteTracedException
 
-from source_activecampaign.records import SinceFilter, TypedRecord, records_in
+from activecampaign_client.errors import ApiError
+from activecampaign_client.page import rows_in
+from source_activecampaign.records import SinceFilter, TypedRecord
 from unit_tests.source.conftest import API, NOW, config, errors, ids, page, read, rows, warnings
 
 # ---- the envelope
@@ -21,8 +21,8 @@ from unit_tests.source.conftest import API, NOW, config, errors, ids, page, read
         ({"tags": {"id": "1"}}, [{"id": "1"}]),
     ],
 )
-def test_records_in(body, found):
-    assert records_in(body, "tags", "tags") == found
+def test_rows_in(body, found):
+    assert rows_in(body, "tags", "tags") == found
 
 
 @pytest.mark.parametrize(
@@ -41,10 +41,10 @@ def test_records_in(body, found):
     ],
 )
 def test_an_envelope_without_its_records_is_an_error_with_what_was_received(body, received):
-    with pytest.raises(AirbyteTracedException) as error:
-        records_in(body, "tags", "tags")
-    assert error.value.failure_type is FailureType.system_error
-    assert error.value.message.startswith(
+    with pytest.raises(ApiError) as error:
+        rows_in(body, "tags", "tags")
+    assert error.value.kind == "system"
+    assert str(error.value).startswith(
         f"The API's answer for the stream tags has no list of records under 'tags'; it has: {received}."
     )
 

@@ -7,7 +7,22 @@ from airbyte_cdk.models import SyncMode
 from airbyte_cdk.test import entrypoint_wrapper
 
 from source_activecampaign import SourceActiveCampaign
-from unit_tests.source.conftest import API, NOW, catalog, config, cursor, errors, ids, listing, page, read, rows
+from source_activecampaign.runs import account_of
+from source_activecampaign.source import requests_per_second
+from unit_tests.source.conftest import (
+    API,
+    MANIFEST,
+    NOW,
+    catalog,
+    config,
+    cursor,
+    errors,
+    ids,
+    listing,
+    page,
+    read,
+    rows,
+)
 
 CONTACTS = f"{API}/contacts"
 
@@ -180,7 +195,7 @@ def test_given_custom_object_schemas_that_never_come_when_read_then_the_other_st
     api.get(f"{API}/customObjects/schemas", status_code=503, json={"message": "busy"})
     api.get(f"{API}/tags", json=listing("tags", [{"id": str(number)} for number in range(3)]))
     chosen = catalog("custom_object_visit", "tags")
-    output = entrypoint_wrapper.read(SourceActiveCampaign(config(), chosen, []), config(), chosen, [])
+    output = entrypoint_wrapper.read(SourceActiveCampaign(), config(), chosen, [])
     assert ids(output) == ["0", "1", "2"]
     assert [status.value for status in output.get_stream_statuses("tags")][-1] == "COMPLETE"
     assert [status.value for status in output.get_stream_statuses("custom_object_visit")] == ["INCOMPLETE"]
@@ -191,5 +206,6 @@ def test_given_custom_object_schemas_that_never_come_when_read_then_the_other_st
 
 @pytest.mark.parametrize(("setting", "seconds"), [(5, 0.204), (2.5, 0.51), (0.5, 2.04)])
 def test_the_budget_of_the_manifest_is_the_pace(setting, seconds):
-    source = SourceActiveCampaign(config=config(requests_per_second=setting))
-    assert source._constructor._api_budget.pace.interval() == pytest.approx(seconds)
+    assert requests_per_second(MANIFEST["api_budget"], config(requests_per_second=setting)) == setting
+    account = account_of(config(), requests_per_second(MANIFEST["api_budget"], config(requests_per_second=setting)))
+    assert account.pace.interval() == pytest.approx(seconds)
