@@ -212,10 +212,13 @@ def _of_answer(answer: Answer, request: Request, root: str) -> Verdict:
         if request.proves_key:
             sentence = f"ActiveCampaign did not accept the API key. Copy the API key from {_WHERE}."
         else:
-            does = "read" if request.method == "GET" else "write"
+            refusal = (
+                "ActiveCampaign does not let this API key read"
+                if request.method == "GET"
+                else "ActiveCampaign does not let this API key write"
+            )
             sentence = (
-                f"ActiveCampaign does not let this API key {does} {request.path} (HTTP {status} at {place}). The user "
-                f"of the key needs {request.permission or 'access to it'}, which an administrator grants under "
+                f"{refusal} {request.path} (HTTP {status} at {place}). The user of the key needs {request.permission or 'access to it'}, which an administrator grants under "
                 "Settings > Users and groups; some plans do not include it. If every stream says so, the API key is "
                 "wrong."
             )

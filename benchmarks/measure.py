@@ -25,7 +25,7 @@ import requests
 
 from emulator import Account
 from emulator.table import resources
-from source_activecampaign.source import load_manifest
+from source_activecampaign.source import declared_streams, load_manifest
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGE_SIZE = 100
@@ -81,28 +81,28 @@ def _account(rows: tuple[tuple[str, int], ...]) -> Account:
 class Listing(NamedTuple):
     """Where a stream's rows come from: what is paged, which resource the rows are, and whether `id` is their key.
 
-    `host` is the stream beside whose rows the API can send them.
+    `carrier` is the stream beside whose rows the API can send them.
     """
 
     paged: str
     resource: str
     by_id: bool
-    host: str | None
+    carrier: str | None
 
 
 @cache
 def listings() -> Mapping[str, Listing]:
     """The listing of every stream, but for those that are read contact by contact."""
     found = {}
-    definitions = load_manifest()["definitions"]
-    for name, entry in definitions["streams"].items():
+    manifest = load_manifest()
+    for name, entry in declared_streams(manifest).items():
         parameters = entry["$parameters"]
         paged = _resource(parameters["endpoint"], parameters.get("page_key") or parameters["record_key"])
         resource = _resource(None if "page_key" in parameters else parameters["endpoint"], parameters["record_key"])
-        if paged and resource and "per_contact" not in entry["$ref"] and name != "deals_partial":
-            shared = entry.get("retriever", {}).get("$ref", "").rpartition("/")[2]
-            host = definitions.get(shared, {}).get("host")
-            found[name] = Listing(paged, resource, entry.get("primary_key", "id") == "id", host)
+        if paged and resource and "per_contact" not in entry["$ref"]:
+            family = entry.get("retriever", {}).get("$ref", "").rpartition("/")[2]
+            carrier = manifest["definitions"].get(family, {}).get("carrier")
+            found[name] = Listing(paged, resource, entry.get("primary_key", "id") == "id", carrier)
     return found
 
 
@@ -116,7 +116,7 @@ def requests_needed(streams: Sequence[str], rows: Mapping[str, int], filtered: S
     A stream that the API can send beside another one of these streams takes none of its own.
     """
     stores = account(rows).store
-    paged = {listings()[stream].paged for stream in streams if listings()[stream].host not in streams}
+    paged = {listings()[stream].paged for stream in streams if listings()[stream].carrier not in streams}
     return sum(1 if one in filtered else max(1, -(-len(stores(one).alive) // PAGE_SIZE)) for one in paged)
 
 

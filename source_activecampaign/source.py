@@ -27,6 +27,7 @@ from airbyte_cdk.sources.declarative.models import Spec as SpecModel
 from airbyte_cdk.sources.declarative.parsers.manifest_reference_resolver import ManifestReferenceResolver
 from airbyte_cdk.sources.declarative.parsers.model_to_component_factory import ModelToComponentFactory
 from airbyte_cdk.sources.declarative.spec import Spec
+from airbyte_cdk.sources.streams.concurrent.abstract_stream import AbstractStream
 from airbyte_cdk.utils.airbyte_secrets_utils import filter_secrets
 from pydantic import TypeAdapter
 
@@ -93,11 +94,11 @@ class SourceActiveCampaign(Source):
     def discover(self, logger: logging.Logger, config: Config) -> AirbyteCatalog:
         """The streams of the account; what the key may see of deals decides what their stream looks like."""
         config = self._valid(config)
-        run = Run(self._account(config))
+        account = self._account(config)
         if config["deals_access"] == "auto":
-            config = {**config, "deals_access": deals.look_at(run.account)}
+            config = {**config, "deals_access": deals.look_at(account)}
         source = ManifestSource(self._manifest, config)
-        source.belongs_to(run)
+        source.belongs_to(Run(account))
         return source.discover(logger, config)
 
     def read(
@@ -142,6 +143,13 @@ class SourceActiveCampaign(Source):
         spec: Spec = ModelToComponentFactory().create_component(SpecModel, resolved["spec"], {})
         return spec
 
+    def streams(self, config: Config) -> list[AbstractStream]:
+        """Every stream of the account, to be read without a catalog."""
+        config = self._valid(config)
+        source = ManifestSource(self._manifest, config)
+        source.belongs_to(Run(self._account(config)))
+        return source.streams(config)
+
     def _canonical(self, config: Config) -> dict[str, Any]:
         canonical = dict(config)
         self._spec.migrate_config(canonical)
@@ -155,6 +163,19 @@ class SourceActiveCampaign(Source):
 
     def _account(self, config: Config) -> Account:
         return account_of(config, requests_per_second(self._manifest["api_budget"], config))
+
+
+def declared_streams(manifest: Manifest) -> dict[str, dict[str, Any]]:
+    """The manifest's entries of static streams by name, with what they leave to be filled in.
+
+    Where a condition chooses one of two, the first.
+    """
+    found: dict[str, dict[str, Any]] = {}
+    for entry in manifest["streams"]:
+        for stream in entry.get("streams", [entry]):
+            parameters = {"record_key": stream["$parameters"]["endpoint"], **stream["$parameters"]}
+            found.setdefault(parameters["name"], {**stream, "$parameters": parameters})
+    return found
 
 
 def with_streams(manifest: Manifest, names: set[str]) -> dict[str, Any]:

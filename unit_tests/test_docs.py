@@ -11,6 +11,7 @@ from types import ModuleType
 import pytest
 
 from source_activecampaign.custom_fields import Definition, Plan
+from source_activecampaign.source import declared_streams
 from unit_tests.source.conftest import MANIFEST
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -18,7 +19,7 @@ DOCS = ROOT / "docs"
 GUIDE = (DOCS / "activecampaign.md").read_text()
 CONTRIBUTING = (ROOT / "CONTRIBUTING.md").read_text()
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted(DOCS.iterdir())]
-STREAMS = {one["$parameters"]["name"] for entry in MANIFEST["streams"] for one in entry.get("streams", [entry])}
+STREAMS = set(declared_streams(MANIFEST))
 PEERS = ("hevo", "singer", "airbyte", "nekt")
 PROPERTIES = MANIFEST["spec"]["connection_specification"]["properties"]
 
@@ -172,17 +173,16 @@ def test_the_guide_mentions_streams_that_exist(streams):
 
 
 def sentences() -> str:
-    """Every text of the code and the manifest, with `...` where a value is filled in."""
+    """Every text of the code, with `...` where a value is filled in."""
     texts = []
-    for path in sorted((ROOT / "source_activecampaign").glob("*.py")):
+    packages = [ROOT / "source_activecampaign", ROOT / "activecampaign_client"]
+    for path in sorted(path for package in packages for path in package.glob("*.py")):
         for node in ast.walk(ast.parse(path.read_text())):
             if isinstance(node, ast.Constant) and isinstance(node.value, str):
                 texts.append(re.sub(r"%[dsg]", "...", node.value))
             elif isinstance(node, ast.JoinedStr):
                 parts = (one.value if isinstance(one, ast.Constant) else "..." for one in node.values)
                 texts.append("".join(map(str, parts)))
-    for answer in MANIFEST["definitions"]["answers"].values():
-        texts.append(re.sub(r"\{\{.+?\}\}", "...", answer.get("error_message", "")))
     return "\n".join(" ".join(text.split()) for text in texts)
 
 
@@ -212,7 +212,7 @@ def test_the_guide_links_to_headings_and_files_that_exist():
 def test_what_is_quoted_of_the_manifest_and_the_emulator_is_still_so():
     sources = [ROOT / "manifest.yaml", ROOT / "emulator" / "resources.yaml"]
     quoted = blocks(CONTRIBUTING, "yaml")
-    assert len(quoted) == 3
+    assert len(quoted) == 2
     for block in quoted:
         assert any(block in path.read_text() for path in sources), block
 
@@ -225,13 +225,15 @@ def test_what_is_quoted_of_a_schema_is_still_so():
 
 
 def test_every_family_is_explained():
-    families = {entry["$ref"].rpartition("/")[2] for entry in MANIFEST["definitions"]["streams"].values()}
+    families = {entry["$ref"].rpartition("/")[2] for entry in declared_streams(MANIFEST).values()}
     assert families == {row[0].strip("`") for row in table(CONTRIBUTING, "Family")}
 
 
 def test_every_module_is_explained():
-    modules = {path.name for path in (ROOT / "source_activecampaign").glob("*.py") if not path.name.startswith("__")}
-    assert modules == set(re.findall(r"`(\w+\.py)`", "".join(row[0] for row in table(CONTRIBUTING, "Module"))))
+    packages = [ROOT / "source_activecampaign", ROOT / "activecampaign_client"]
+    modules = {path.name for package in packages for path in package.glob("*.py") if not path.name.startswith("__")}
+    rows = table(CONTRIBUTING, "Module of the source") + table(CONTRIBUTING, "Module of the client")
+    assert modules == set(re.findall(r"`(\w+\.py)`", "".join(row[0] for row in rows)))
 
 
 @pytest.mark.parametrize("path", PAGES, ids=lambda path: path.name)

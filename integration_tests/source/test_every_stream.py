@@ -13,15 +13,11 @@ import pytest
 from emulator import Account, Emulator
 from emulator.table import Relation, resources
 from integration_tests.source.connector import Connector, Output, configured
-from source_activecampaign.source import load_manifest
+from source_activecampaign.source import declared_streams, load_manifest
 
-MANIFEST = load_manifest()
-STREAMS: dict[str, dict[str, Any]] = {
-    name: entry["$parameters"]
-    for name, entry in MANIFEST["definitions"]["streams"].items()
-    if name not in ("me", "deals_partial")
-}
-KEYS = {name: MANIFEST["definitions"]["streams"][name].get("primary_key", "id") for name in STREAMS}
+ENTRIES = declared_streams(load_manifest())
+STREAMS: dict[str, dict[str, Any]] = {name: entry["$parameters"] for name, entry in ENTRIES.items()}
+KEYS = {name: entry.get("primary_key", "id") for name, entry in ENTRIES.items()}
 # Rows that several contacts share, so that they arrive once for each.
 SHARED = {"geo_addresses"}
 
@@ -79,7 +75,7 @@ def change(account: Account, stream: str, cursor: str) -> str:
 
 
 def is_per_contact(stream: str) -> bool:
-    return str(MANIFEST["definitions"]["streams"][stream]["$ref"]).startswith("#/definitions/per_contact")
+    return str(ENTRIES[stream]["$ref"]).startswith("#/definitions/per_contact")
 
 
 def relation_of(stream: str) -> Relation:
@@ -173,7 +169,7 @@ def test_given_a_stream_when_discovered_then_its_modes_fit_its_cursor(reads: Rea
     key = KEYS[stream]
     assert declared["source_defined_primary_key"] == [[field] for field in ([key] if isinstance(key, str) else key)]
     cursor = STREAMS[stream].get("cursor_field")
-    if cursor or "untimed" in MANIFEST["definitions"]["streams"][stream]["$ref"]:
+    if cursor or "untimed" in ENTRIES[stream]["$ref"]:
         assert declared["supported_sync_modes"] == ["full_refresh", "incremental"]
         assert declared["default_cursor_field"] == [cursor or "contact_udate"]
         assert declared["default_cursor_field"][0] in declared["json_schema"]["properties"]
@@ -190,7 +186,7 @@ def test_given_a_state_when_read_again_then_only_what_changed_arrives(reads: Rea
 
     newest = max(record.get(cursor) or "" for record in reads.first.records[stream])[:19]
     unchanged = reads.second.records[stream]
-    if MANIFEST["definitions"]["streams"][stream]["$ref"] != "#/definitions/per_contact":
+    if ENTRIES[stream]["$ref"] != "#/definitions/per_contact":
         assert all(not when(record) or when(record)[:19] >= newest for record in unchanged)
     assert len(unchanged) < len(reads.first.records[stream]) or len(unchanged) <= 3
     assert reads.changed[stream] in {record["id"] for record in reads.third.records[stream]}

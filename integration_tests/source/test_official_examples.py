@@ -16,15 +16,11 @@ import pytest
 import requests_mock
 from airbyte_cdk.sources.streams.concurrent.abstract_stream import AbstractStream
 
-from source_activecampaign.source import SourceActiveCampaign, load_manifest
+from source_activecampaign.source import SourceActiveCampaign, declared_streams, load_manifest
 
 API = "https://example.api-us1.com/api/3"
 CONFIG = {"api_url": "https://example.api-us1.com", "api_key": "x", "requests_per_second": 100, "custom_fields": "off"}
-STREAMS: dict[str, dict[str, Any]] = {
-    name: entry
-    for name, entry in load_manifest()["definitions"]["streams"].items()
-    if name not in ("me", "deals_partial")
-}
+STREAMS = declared_streams(load_manifest())
 EXAMPLES: dict[str, Any] = json.loads(Path(__file__).with_name("official_examples.json").read_bytes())
 # The reference documents these endpoints without an example of their rows, or not at all.
 WITHOUT_EXAMPLE = {
@@ -111,7 +107,7 @@ class Streams:
         if name not in self._left:
             with requests_mock.Mocker() as mocker:
                 mocker.get(f"{API}/customObjects/schemas", json=paged(CUSTOM_OBJECT.body))
-                self._left = {stream.name: stream for stream in SourceActiveCampaign(CONFIG).streams(CONFIG)}
+                self._left = {stream.name: stream for stream in SourceActiveCampaign().streams(CONFIG)}
         return self._left.pop(name)
 
 

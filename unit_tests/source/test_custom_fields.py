@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from source_activecampaign import account
+from activecampaign_client import account
 from source_activecampaign.custom_fields import (
     Definition,
     Plan,

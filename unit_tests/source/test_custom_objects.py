@@ -26,7 +26,7 @@ def records(count: int) -> list[dict[str, str]]:
 
 def read_records() -> EntrypointOutput:
     chosen = catalog(STREAM)
-    return entrypoint_wrapper.read(SourceActiveCampaign(config(), chosen, []), config(), chosen, [])
+    return entrypoint_wrapper.read(SourceActiveCampaign(), config(), chosen, [])
 
 
 def about_order(output: EntrypointOutput) -> list[str]:
