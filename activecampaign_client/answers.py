@@ -218,9 +218,9 @@ def _of_answer(answer: Answer, request: Request, root: str) -> Verdict:
                 else "ActiveCampaign does not let this API key write"
             )
             sentence = (
-                f"{refusal} {request.path} (HTTP {status} at {place}). The user of the key needs {request.permission or 'access to it'}, which an administrator grants under "
-                "Settings > Users and groups; some plans do not include it. If every stream says so, the API key is "
-                "wrong."
+                f"{refusal} {request.path} (HTTP {status} at {place}). The user of the key needs "
+                f"{request.permission or 'access to it'}, which an administrator grants under Settings > Users and "
+                "groups; some plans do not include it. If every stream says so, the API key is wrong."
             )
         return Verdict(Action.RETRY, sentence, "config")
     if status == 402:
