@@ -1,3 +1,4 @@
+# `docker build .` makes the image of the source, which is the last stage.
 # Plain on purpose: docker with and without BuildKit, buildah and podman all build it, also where they reach no registry
 # but the one of BASE_IMAGE.
 ARG BASE_IMAGE=docker.io/airbyte/python-connector-base:4.0.2
@@ -5,7 +6,7 @@ ARG BASE_IMAGE=docker.io/airbyte/python-connector-base:4.0.2
 FROM ${BASE_IMAGE} AS builder
 USER root
 WORKDIR /build
-# The connector's environment has no pip: the one beside it fills it.
+# The connectors' environment has no pip: the one beside it fills it.
 RUN python -m venv /opt/build && python -m venv --without-pip /opt/connector
 COPY requirements/ requirements/
 # Wheels in requirements/wheelhouse make the build independent of the network. The hashes are checked either way.
@@ -21,14 +22,17 @@ COPY source_activecampaign/ source_activecampaign/
 RUN /opt/build/bin/pip wheel --quiet --no-index --no-deps --no-build-isolation --wheel-dir dist . \
  && /opt/build/bin/pip --python /opt/connector/bin/python install --quiet --no-index --no-deps dist/*.whl
 
-FROM ${BASE_IMAGE}
-LABEL io.airbyte.name="airbyte/source-activecampaign" \
-      io.airbyte.version="0.1.0"
+# What every connector of this distribution runs in.
+FROM ${BASE_IMAGE} AS runtime
 COPY --from=builder /opt/connector /opt/connector
 # All modules are compiled already, and the file system may be read-only.
 ENV PYTHONDONTWRITEBYTECODE=1
 WORKDIR /airbyte/integration_code
 USER airbyte
+
+FROM runtime AS source
+LABEL io.airbyte.name="airbyte/source-activecampaign" \
+      io.airbyte.version="1.0.0"
 # Airbyte starts it from a directory of its own, hence no relative path.
 ENV AIRBYTE_ENTRYPOINT="/opt/connector/bin/source-activecampaign"
 ENTRYPOINT ["/opt/connector/bin/source-activecampaign"]

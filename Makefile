@@ -29,7 +29,7 @@ bench: install ## measure the connector on an emulated account (ARGS="--scenario
 lock: .venv/bin/uv ## make requirements/*.txt anew from pyproject.toml (UPGRADE=--upgrade for the newest of everything)
 	scripts/lock $(UPGRADE)
 
-image: ## build the image source-activecampaign:dev
+image: ## build the image of the source, source-activecampaign:dev
 	docker build -t source-activecampaign:dev .
 
 clean: ## remove the environments and everything built

@@ -1,6 +1,5 @@
 """A demo account behind the emulator, and the connector pointed at it."""
 
-import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -9,8 +8,6 @@ import pytest
 
 from emulator import Account, Emulator
 from integration_tests.source.connector import Connector
-
-ROOT = Path(__file__).parent.parent
 
 
 @pytest.fixture
@@ -37,17 +34,3 @@ def connect(tmp_path: Path) -> Callable[..., Connector]:
         return Connector(tmp_path, {**defaults, **config}, script)
 
     return make
-
-
-@pytest.fixture(scope="session", autouse=True)
-def standard_test_configurations() -> Iterator[None]:
-    """The configurations that acceptance-test-config.yml names, for an emulator that runs for the whole session."""
-    folder = ROOT / ".tmp" / "standard_tests"
-    folder.mkdir(parents=True, exist_ok=True)
-    with Emulator(Account.demo(seed=1)) as running:
-        # The emulator's own limit would make the whole catalog slow; nothing here is about pace.
-        running.settings.patch({"rate_limit_window": "off"})
-        config = {"api_url": running.url, "api_key": running.api_key, "requests_per_second": 100}
-        (folder / "config.json").write_text(json.dumps(config))
-        (folder / "wrong_key.json").write_text(json.dumps({**config, "api_key": "not-a-key-of-this-account"}))
-        yield

@@ -135,7 +135,7 @@ def test_the_image_is_what_airbyte_expects(image: Image) -> None:
 
 def test_the_image_carries_neither_pip_nor_secrets_nor_tests(image: Image) -> None:
     names = image.execute("find", "/opt/connector", "-printf", r"%f\n").splitlines()
-    assert "source_activecampaign" in names
+    assert {"activecampaign_client", "source_activecampaign"} <= set(names)
     assert not {"pip", "secrets", "unit_tests", "integration_tests", "wheelhouse"} & set(names)
 
 
@@ -143,8 +143,9 @@ def test_nothing_of_the_connector_belongs_to_its_user(image: Image) -> None:
     assert image.execute("find", "/opt/connector", "!", "-user", "root") == ""
 
 
-def test_every_module_is_compiled_already(image: Image) -> None:
-    packages = image.execute("find", "/opt/connector", "-type", "d", "-name", "source_activecampaign").split()
+@pytest.mark.parametrize("name", ["activecampaign_client", "source_activecampaign"])
+def test_every_module_is_compiled_already(image: Image, name: str) -> None:
+    packages = image.execute("find", "/opt/connector", "-type", "d", "-name", name).split()
     (package,) = packages
     modules = image.execute("find", package, "-name", "*.py").split()
     compiled = image.execute("find", package, "-name", "*.pyc").split()
@@ -228,7 +229,7 @@ def test_airbytes_own_tests_accept_the_image(image: Image, tmp_path: Path) -> No
     docker.chmod(0o755)
     tests = [sys.executable, "-m", "pytest", "-q", "-m", "image_tests", "--connector-image", image.tag]
     done = subprocess.run(
-        [*tests, "--read-from-streams", "all", "integration_tests/test_airbyte_standards.py"],
+        [*tests, "--read-from-streams", "all", "integration_tests/source/test_airbyte_standards.py"],
         cwd=ROOT,
         env=os.environ | {"PATH": f"{tmp_path}{os.pathsep}{os.environ['PATH']}"},
         capture_output=True,

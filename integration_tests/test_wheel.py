@@ -19,7 +19,8 @@ from packaging.utils import canonicalize_name
 from emulator import Account, Emulator
 
 ROOT = Path(__file__).resolve().parent.parent
-PACKAGE = "airbyte-source-activecampaign"
+DISTRIBUTION = "airbyte-activecampaign"
+PACKAGES = {"activecampaign_client", "source_activecampaign"}
 COMMAND = "source-activecampaign"
 EDITABLE = Path(sys.executable).parent / COMMAND
 
@@ -47,23 +48,25 @@ def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return environment / "bin" / COMMAND
 
 
-def test_the_wheel_carries_the_manifest_and_every_schema(wheel: Path) -> None:
+def test_the_wheel_carries_the_packages_the_manifest_and_every_schema(wheel: Path) -> None:
     names = set(zipfile.ZipFile(wheel).namelist())
     ours = {name for name in names if ".dist-info/" not in name}
-    assert {name for name in ours if not name.startswith("source_activecampaign/")} == set()
+    assert {name.split("/")[0] for name in ours} == PACKAGES
     assert "source_activecampaign/manifest.yaml" in ours
     schemas = {f"source_activecampaign/schemas/{path.name}" for path in (ROOT / "schemas").glob("*.json")}
     assert schemas
     assert {name for name in ours if "/schemas/" in name} == schemas
-    modules = {str(path.relative_to(ROOT)) for path in (ROOT / "source_activecampaign").rglob("*.py")}
-    assert modules <= ours
+    for package in PACKAGES:
+        modules = {str(path.relative_to(ROOT)) for path in (ROOT / package).rglob("*.py")}
+        assert modules
+        assert modules <= ours
 
 
 def test_the_source_distribution_carries_no_more_than_it_needs(dist: Path) -> None:
     (archive,) = dist.glob("*.tar.gz")
     with tarfile.open(archive) as tar:
         tops = {name.split("/")[1] for name in tar.getnames() if "/" in name}
-    assert tops <= {
+    assert tops <= PACKAGES | {
         ".gitignore",
         "LICENSE",
         "PKG-INFO",
@@ -71,7 +74,6 @@ def test_the_source_distribution_carries_no_more_than_it_needs(dist: Path) -> No
         "manifest.yaml",
         "pyproject.toml",
         "schemas",
-        "source_activecampaign",
     }
 
 
@@ -111,7 +113,7 @@ def test_a_lock_pins_by_hash_and_names_no_host(lock: Path) -> None:
 def test_the_locks_fit_the_project(lock: str, extra: str) -> None:
     """`make lock` was run after the last change of a dependency."""
     pinned = _pins(lock)
-    for line in metadata.requires(PACKAGE) or []:
+    for line in metadata.requires(DISTRIBUTION) or []:
         requirement = Requirement(line)
         if requirement.marker is None or requirement.marker.evaluate({"extra": extra}):
             versions = pinned.get(canonicalize_name(requirement.name), [])
@@ -125,14 +127,30 @@ def test_what_is_tested_is_what_is_shipped() -> None:
     assert {name: development.get(name) for name in _pins("runtime")} == _pins("runtime")
 
 
-def test_the_versions_agree() -> None:
+def test_names_and_versions_agree() -> None:
     described = yaml.safe_load((ROOT / "metadata.yaml").read_text())["data"]
     labels = dict(re.findall(r'(io\.airbyte\.\w+)="([^"]+)"', (ROOT / "Dockerfile").read_text()))
     assert labels == {
         "io.airbyte.name": described["dockerRepository"],
         "io.airbyte.version": described["dockerImageTag"],
     }
-    assert metadata.version(PACKAGE) == described["dockerImageTag"]
+    assert metadata.version(DISTRIBUTION) == described["dockerImageTag"]
+    assert described["remoteRegistries"]["pypi"]["packageName"] == DISTRIBUTION
+    assert set(re.findall(r"source-activecampaign:(\d\S+)", (ROOT / "README.md").read_text())) == {
+        described["dockerImageTag"]
+    }
+
+
+def test_the_image_is_the_source_where_no_stage_is_named() -> None:
+    stages = re.findall(r"^FROM \S+ AS (\w+)$", (ROOT / "Dockerfile").read_text(), re.MULTILINE)
+    assert stages[-1] == "source"
+
+
+def test_the_image_gets_every_package() -> None:
+    dockerfile, let_through = (ROOT / "Dockerfile").read_text(), (ROOT / ".dockerignore").read_text().splitlines()
+    for package in PACKAGES:
+        assert f"COPY {package}/ {package}/\n" in dockerfile
+        assert f"!{package}" in let_through
 
 
 def _pins(lock: str) -> dict[str, list[str]]:

@@ -9,6 +9,7 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
+import yaml
 
 from source_activecampaign.custom_fields import Definition, Plan
 from source_activecampaign.source import declared_streams
@@ -17,6 +18,7 @@ from unit_tests.source.conftest import MANIFEST
 ROOT = Path(__file__).resolve().parent.parent
 DOCS = ROOT / "docs"
 GUIDE = (DOCS / "activecampaign.md").read_text()
+MIGRATION = (DOCS / "activecampaign-migrations.md").read_text()
 CONTRIBUTING = (ROOT / "CONTRIBUTING.md").read_text()
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted(DOCS.iterdir())]
 STREAMS = set(declared_streams(MANIFEST))
@@ -204,6 +206,67 @@ def test_the_guide_links_to_headings_and_files_that_exist():
                 assert (path.parent / file).exists(), f"{path.name}: {target}"
             else:
                 assert anchor in anchors, f"{path.name}: {target}"
+
+
+# --- the migration guide ----------------------------------------------------------------------------------------
+
+# The streams of Airbyte's connector of that name up to version 0.2.
+MIGRATED = {"campaigns", "contacts", "lists", "deals", "segments", "forms", "accounts"}
+
+
+def type_of(column: dict) -> str:
+    """The type of a column as the data type map names it.
+
+    >>> type_of({"type": ["null", "string"], "format": "date-time", "airbyte_type": "timestamp_with_timezone"})
+    'timestamp_with_timezone'
+    """
+    declared = " or ".join(one for one in column["type"] if one != "null")
+    return column.get("airbyte_type") or column.get("format") or declared
+
+
+def migrated_columns(stream: str) -> dict[str, tuple[str, str]]:
+    """For each column that the migration guide names for a stream, its types before and after."""
+    section = MIGRATION.split(f"\n#### {stream}\n", 1)[1].split("\n#### ", 1)[0]
+    rows = table(section, "Columns")
+    return {name: (before, after) for names, before, after in rows for name in re.findall(r"`(\w+)`", names)}
+
+
+@pytest.mark.parametrize("stream", sorted(MIGRATED))
+def test_the_migration_guide_names_the_types_of_columns_as_they_are(stream):
+    columns = json.loads((ROOT / "schemas" / f"{stream}.json").read_text())["properties"]
+    described = migrated_columns(stream)
+    assert {name: after for name, (_, after) in described.items()} == {
+        name: type_of(columns[name]) for name in described
+    }
+    assert [name for name, (before, after) in described.items() if before == after] == []
+
+
+def test_the_migration_guide_counts_the_columns_that_were_text():
+    typed = [one for stream in MIGRATED for one in migrated_columns(stream).values() if one[0] == "string"]
+    assert f"{len(typed)} columns that were text" in MIGRATION
+
+
+def test_the_migration_guide_names_keys_cursors_and_sync_modes_as_they_are(streams):
+    rows = {row[0].strip("`"): row[1:] for row in table(MIGRATION, "Stream")}
+    assert set(rows) == MIGRATED
+    for name, (key, before, after, cursor) in rows.items():
+        one = streams[name]
+        assert (key, cursor) == (generator.code(one.primary_key), generator.code([one.cursor])), name
+        assert (before, after) == ("full refresh", "full refresh, incremental"), name
+
+
+def test_every_breaking_change_has_its_section_in_the_migration_guide():
+    described = yaml.safe_load((ROOT / "metadata.yaml").read_text())["data"]
+    breaking = described["releases"]["breakingChanges"]
+    assert re.findall(r"^## Upgrading to (.+)$", MIGRATION, re.MULTILINE) == sorted(breaking, reverse=True)
+    for version, change in breaking.items():
+        anchor = f"#upgrading-to-{version.replace('.', '')}"
+        assert change["migrationDocumentationUrl"] == f"{described['documentationUrl']}-migrations{anchor}"
+
+
+def test_the_changelog_names_the_version_that_is_released():
+    released = yaml.safe_load((ROOT / "metadata.yaml").read_text())["data"]["dockerImageTag"]
+    assert table(GUIDE, "Version")[0][0] == released
 
 
 # --- README and CONTRIBUTING ------------------------------------------------------------------------------------
