@@ -84,7 +84,8 @@ class ApiRequester:
         params["include"] = self._run.sideloads.include(self.sideloads, params.get("include", ""))
         return Request(
             path=path,
-            params={key: str(value) for key, value in params.items() if value != ""},
+            # In one order, so that streams that share a listing ask for the same URL.
+            params={key: str(value) for key, value in sorted(params.items()) if value != ""},
             stream=self.name,
             permission=self.permission,
             may_be_gone=self.may_be_gone,

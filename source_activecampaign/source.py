@@ -29,6 +29,7 @@ from airbyte_cdk.sources.declarative.parsers.model_to_component_factory import M
 from airbyte_cdk.sources.declarative.spec import Spec
 from airbyte_cdk.sources.streams.concurrent.abstract_stream import AbstractStream
 from airbyte_cdk.utils.airbyte_secrets_utils import filter_secrets
+from airbyte_cdk.utils.traced_exception import AirbyteTracedException
 from pydantic import TypeAdapter
 
 from activecampaign_client.account import Account
@@ -84,9 +85,11 @@ class SourceActiveCampaign(Source):
 
     def check(self, logger: logging.Logger, config: Config) -> AirbyteConnectionStatus:
         """Ask who the key belongs to: https://developers.activecampaign.com/reference/get-logged-in-user"""
-        config = self._valid(config)
         try:
-            self._account(config).send(Request("users/me", proves_key=True), replace(Limits(), attempts=2))
+            account = self._account(self._valid(config))
+            account.send(Request("users/me", proves_key=True), replace(Limits(), attempts=2))
+        except AirbyteTracedException as error:
+            return AirbyteConnectionStatus(status=Status.FAILED, message=error.message)
         except ApiError as error:
             return AirbyteConnectionStatus(status=Status.FAILED, message=str(error))
         return AirbyteConnectionStatus(status=Status.SUCCEEDED)
