@@ -52,7 +52,7 @@ class ApiRequester:
     parameters: InitVar[Mapping[str, Any]]
     path: str
     error_handler: Retries
-    api_budget: APIBudget
+    api_budget: APIBudget | None
     endpoint: str = ""
     request_parameters: dict[str, Any] = field(default_factory=dict)
     permission: str = ""

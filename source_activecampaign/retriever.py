@@ -45,7 +45,7 @@ class PageRetriever(Retriever):
     requester: ApiRequester
     record_selector: RecordSelector
     paginator: Paginator
-    api_budget: APIBudget
+    api_budget: APIBudget | None
     endpoint: str = ""
     record_key: str = ""
     primary_key: Any = "id"

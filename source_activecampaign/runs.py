@@ -60,19 +60,22 @@ _runs: WeakKeyDictionary[APIBudget, Run] = WeakKeyDictionary()
 _lock = Lock()
 
 
-def run_of(budget: APIBudget, config: Mapping[str, Any]) -> Run:
+def run_of(budget: APIBudget | None, config: Mapping[str, Any]) -> Run:
     """The run that a component belongs to.
 
     Airbyte's tools that work on the manifest alone, such as the Connector Builder, know nothing of runs and hand over
-    the budget that they made of the manifest: the components that share it share a run of their own.
+    the budget that they made of the manifest, or none: the components that share it share a run of their own.
     """
     if isinstance(budget, Run):
         return budget
     with _lock:
-        if budget not in _runs:
+        run = _runs.get(budget) if budget else None
+        if run is None:
             validate(config)
-            _runs[budget] = Run(account_of(config, config["requests_per_second"]))
-        return _runs[budget]
+            run = Run(account_of(config, config["requests_per_second"]))
+            if budget:
+                _runs[budget] = run
+        return run
 
 
 @contextmanager
