@@ -17,7 +17,7 @@ from airbyte_cdk.sources.streams.core import StreamData
 from airbyte_cdk.sources.types import Config, StreamSlice
 from airbyte_cdk.utils.traced_exception import AirbyteTracedException
 
-from activecampaign_client import errors
+from activecampaign_client import errors as client_errors
 from activecampaign_client.errors import ApiError, Kind
 from activecampaign_client.listing import LOOK_AHEAD, Identity, Listing, Page, Row, total_of
 from source_activecampaign.account import Account
@@ -48,7 +48,7 @@ def traced_errors() -> Iterator[None]:
     try:
         yield
     except ApiError as error:
-        traced = UnstableOrder if isinstance(error, errors.UnstableOrder) else AirbyteTracedException
+        traced = UnstableOrder if isinstance(error, client_errors.UnstableOrder) else AirbyteTracedException
         raise traced(
             message=str(error),
             internal_message=error.detail or str(error),
