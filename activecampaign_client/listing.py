@@ -75,12 +75,13 @@ class Listing(Generic[Answer]):
         """
         overlap = Overlap(self._name, self._page_size, self._identity, self._page_again, ordered=self._ordered)
         with LookAhead(self._send_ahead, self._executor) as ahead:
-            offset, page = 0, self._read(self._send(0, False))
+            offset, page, window = 0, self._read(self._send(0, False)), 1
             yield from overlap.join(offset, page)
             while overlap.goes_on():
                 if overlap.ended_early:
                     ahead.forget()
-                offset, answer = ahead.next_answer(self._worth_asking(overlap.next_offsets(), page), self._window(page))
+                window = self._window_after(page, window)
+                offset, answer = ahead.next_answer(self._worth_asking(overlap.next_offsets(), page), window)
                 page = self._read(answer)
                 yield from overlap.join(offset, page)
         overlap.compare_with_total()
@@ -91,14 +92,19 @@ class Listing(Generic[Answer]):
     def _page_again(self, offset: int) -> Page:
         return self._read(self._send(offset, True))
 
-    def _window(self, page: Page) -> int:
-        return min(self._look_ahead, max(2, BYTES_AHEAD // max(1, page.size)))
+    def _window_after(self, page: Page, window: int) -> int:
+        """How many requests may be under way after a page, given how many might be before it.
+
+        With a total the end is known; without one, look farther ahead as the listing goes on.
+        """
+        window = self._look_ahead if page.total is not None else min(2 * window, self._look_ahead)
+        return min(window, max(2, BYTES_AHEAD // max(1, page.size)))
 
     def _worth_asking(self, offsets: Iterable[int], page: Page) -> Iterable[int]:
         """All of the offsets where the end is known.
 
         Without a total what is requested ahead may lie behind the end, so it is no more than the budget has room for:
-        one for the page that came, and one to look farther ahead as the listing goes on.
+        one in place of the page that came, and one more while no request waits for its turn.
         """
         if page.total is not None:
             return offsets

@@ -131,17 +131,18 @@ class Overlap:
 
     @property
     def ended_early(self) -> bool:
-        """Whether the last page was shorter than others, so that the offsets named until now are too high to meet it.
+        """Whether the last page was shorter than others: the offsets named so far are too high to meet it.
 
-        `next_offsets` then names others, from the end of this page on.
+        Then they are void, and `next_offsets` begins anew at the end of this page.
         """
         return len(self._last.page.rows) < self._most_at_once
 
     def next_offsets(self) -> Iterator[int]:
         """Where the pages start that follow, one row early each, as far as the listing claims to reach.
 
-        Each offset is named once, whichever call names it: one that was taken from here is expected to be joined, in
-        this order. There is at least one, unless one is still to be joined.
+        To be called once after each page. It goes on where the call before was left, unless the page `ended_early`, and
+        what is taken from it is expected to be joined, in this order. There is at least one offset, unless one that was
+        taken is still to be joined.
         """
         offset, page, _ = self._last
         end = page.total

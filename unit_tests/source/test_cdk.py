@@ -39,9 +39,12 @@ def test_the_queue_of_the_concurrent_source_bounds_what_waits(made: ManifestSour
 
 
 def test_the_manifest_is_validated_by_a_method_that_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
-    validated = []
-    parent = ManifestSource.__mro__[1]
-    monkeypatch.setattr(parent, "_validate_source", validated.append, raising=True)
+    validated, parent = [], ManifestSource.__mro__[1]
+
+    def note(source: ManifestSource) -> None:
+        validated.append(source)
+
+    monkeypatch.setattr(parent, "_validate_source", note, raising=True)
     parent(config=config(), source_config=dict(with_streams(MANIFEST, {"tags"})))
     assert len(validated) == 1
     ManifestSource(with_streams(MANIFEST, {"tags"}), config())

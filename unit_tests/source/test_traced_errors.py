@@ -1,0 +1,36 @@
+"""Errors of the client, as Airbyte knows them."""
+
+import pytest
+from airbyte_cdk.models import FailureType
+from airbyte_cdk.utils.traced_exception import AirbyteTracedException
+
+from activecampaign_client import errors as client_errors
+from activecampaign_client.errors import ApiError
+from source_activecampaign.pages import UnstableOrder, traced_errors
+
+
+@pytest.mark.parametrize(
+    ("kind", "failure_type"),
+    [
+        ("config", FailureType.config_error),
+        ("transient", FailureType.transient_error),
+        ("system", FailureType.system_error),
+    ],
+)
+@pytest.mark.parametrize(("detail", "internal_message"), [("403 from tags", "403 from tags"), ("", "Not allowed.")])
+def test_given_an_error_of_the_client_when_raised_then_airbytes_with_the_same_sentence(
+    kind, failure_type, detail, internal_message
+):
+    error = ApiError("Not allowed.", kind=kind, detail=detail)
+    with pytest.raises(AirbyteTracedException) as caught, traced_errors():
+        raise error
+    assert caught.value.message == "Not allowed."
+    assert caught.value.internal_message == internal_message
+    assert caught.value.failure_type is failure_type
+    assert caught.value.__cause__ is error
+    assert not isinstance(caught.value, UnstableOrder)
+
+
+def test_given_an_unstable_order_when_raised_then_airbytes_tells_it_from_other_errors():
+    with pytest.raises(UnstableOrder, match="changes"), traced_errors():
+        raise client_errors.UnstableOrder("The order changes.", kind="transient")
