@@ -141,9 +141,10 @@ class Account:
         return (row for page in self.pages(path, record_key, **more) for row in page.rows)
 
     def _exchange(self, request: Request) -> Answer | requests.RequestException:
+        headers = {**self._headers, "Cache-Control": "no-cache"} if request.anew else self._headers
         prepared = self._session.prepare_request(
             requests.Request(
-                request.method, self.url(request), headers=self._headers, params=request.params, json=request.body
+                request.method, self.url(request), headers=headers, params=request.params, json=request.body
             )
         )
         departure = self.pace.wait()

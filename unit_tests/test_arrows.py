@@ -53,7 +53,7 @@ def test_nothing_but_tests_benchmarks_and_scripts_imports_a_connector() -> None:
 def test_an_arrow_that_points_the_other_way_is_seen() -> None:
     text = "if True:\n    from source_activecampaign.source import SourceActiveCampaign\nimport airbyte_cdk.models\n"
     assert imports_of(text) == {"source_activecampaign", "airbyte_cdk"}
-    assert imports_of("from importlib import import_module\nx = import_module('emulator.app')") == {
+    assert imports_of("import importlib\nimportlib.import_module('emulator.app')") == {
         "importlib",
         "emulator",
     }

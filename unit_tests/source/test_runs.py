@@ -4,9 +4,8 @@ import pytest
 from airbyte_cdk.models import FailureType
 from airbyte_cdk.utils.traced_exception import AirbyteTracedException
 
-from activecampaign_client import errors as client_errors
 from activecampaign_client.errors import ApiError
-from source_activecampaign.pages import UnstableOrder, traced_errors
+from source_activecampaign.runs import airbyte_errors
 
 
 @pytest.mark.parametrize(
@@ -22,15 +21,9 @@ def test_given_an_error_of_the_client_when_raised_then_airbytes_with_the_same_se
     kind, failure_type, detail, internal_message
 ):
     error = ApiError("Not allowed.", kind=kind, detail=detail)
-    with pytest.raises(AirbyteTracedException) as caught, traced_errors():
+    with pytest.raises(AirbyteTracedException) as caught, airbyte_errors():
         raise error
     assert caught.value.message == "Not allowed."
     assert caught.value.internal_message == internal_message
     assert caught.value.failure_type is failure_type
     assert caught.value.__cause__ is error
-    assert not isinstance(caught.value, UnstableOrder)
-
-
-def test_given_an_unstable_order_when_raised_then_airbytes_tells_it_from_other_errors():
-    with pytest.raises(UnstableOrder, match="changes"), traced_errors():
-        raise client_errors.UnstableOrder("The order changes.", kind="transient")
