@@ -9,7 +9,5 @@ from source_activecampaign import SourceActiveCampaign
 class TestAirbyteStandards(SourceTestSuiteBase):
     @classmethod
     def create_connector(cls, scenario: ConnectorTestScenario | None) -> SourceActiveCampaign:
-        # A declarative source works with the configuration that it is made with, not with that of the command.
-        root = cls.get_connector_root_dir()
-        config = scenario.get_config_dict(connector_root=root, empty_if_missing=True) if scenario else None
-        return SourceActiveCampaign(config=config)
+        # By itself the suite looks for the class by the name of the folder, which a checkout may call as it likes.
+        return SourceActiveCampaign()
