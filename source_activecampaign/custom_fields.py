@@ -21,13 +21,14 @@ from airbyte_cdk.models import FailureType
 from airbyte_cdk.sources.types import Config, StreamSlice
 from airbyte_cdk.utils.traced_exception import AirbyteTracedException
 
+from activecampaign_client.values import to_date, to_integer, to_number, to_string, to_utc
+from activecampaign_client.warn import Warn
 from source_activecampaign.account import Account
 from source_activecampaign.deals import is_masked
 from source_activecampaign.http import body_of
 from source_activecampaign.pages import PageRetriever
-from source_activecampaign.records import EnvelopeExtractor, Warn
+from source_activecampaign.records import EnvelopeExtractor
 from source_activecampaign.schemas import StreamSchema, stream_schema
-from source_activecampaign.values import to_date, to_integer, to_number, to_string, to_utc
 
 LOGGER = logging.getLogger("airbyte")
 

@@ -16,10 +16,10 @@ from airbyte_cdk.sources.streams.core import StreamData
 from airbyte_cdk.sources.types import Config, StreamSlice, StreamState
 from airbyte_cdk.utils.traced_exception import AirbyteTracedException
 
+from activecampaign_client.values import converter
+from activecampaign_client.warn import Warn
 from source_activecampaign.custom_fields import slug
 from source_activecampaign.pages import LOGGER, Page, PageRetriever, UnstableOrder
-from source_activecampaign.records import Warn
-from source_activecampaign.values import converter
 
 _STRING: Mapping[str, Any] = {"type": ["null", "string"]}
 _ID_LIST: Mapping[str, Any] = {"type": ["null", "array"], "items": _STRING}

@@ -174,7 +174,7 @@ def test_the_guide_mentions_streams_that_exist(streams):
 def sentences() -> str:
     """Every text of the code and the manifest, with `...` where a value is filled in."""
     texts = []
-    for path in sorted((ROOT / "source_activecampaign").glob("*.py")):
+    for path in [*(ROOT / "source_activecampaign").glob("*.py"), *(ROOT / "activecampaign_client").glob("*.py")]:
         for node in ast.walk(ast.parse(path.read_text())):
             if isinstance(node, ast.Constant) and isinstance(node.value, str):
                 texts.append(re.sub(r"%[dsg]", "...", node.value))
