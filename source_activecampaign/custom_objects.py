@@ -16,9 +16,9 @@ from airbyte_cdk.sources.streams.core import StreamData
 from airbyte_cdk.sources.types import Config, StreamSlice, StreamState
 from airbyte_cdk.utils.traced_exception import AirbyteTracedException
 
+from activecampaign_client.custom_fields import slug
 from activecampaign_client.values import converter
 from activecampaign_client.warn import Warn
-from source_activecampaign.custom_fields import slug
 from source_activecampaign.pages import LOGGER, Page, PageRetriever, UnstableOrder
 
 _STRING: Mapping[str, Any] = {"type": ["null", "string"]}

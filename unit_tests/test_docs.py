@@ -10,7 +10,7 @@ from types import ModuleType
 
 import pytest
 
-from source_activecampaign.custom_fields import Definition, Plan
+from activecampaign_client.custom_fields import Definition, Plan
 from unit_tests.source.conftest import MANIFEST
 
 ROOT = Path(__file__).resolve().parent.parent
