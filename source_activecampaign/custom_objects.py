@@ -1,8 +1,6 @@
 """Custom objects: one stream per schema of the account, with the schema's fields as typed columns.
 
-https://developers.activecampaign.com/reference/custom-objects. A record comes as
-`{"id": "...", "externalId": "42", "schemaId": "...", "fields": [{"id": "size", "value": "12"}],
-"relationships": {"primary-contact": ["14"]}, "createdTimestamp": "...", "updatedTimestamp": "..."}`.
+https://developers.activecampaign.com/reference/custom-objects
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -14,106 +12,16 @@ from airbyte_cdk.sources.declarative.transformations import RecordTransformation
 from airbyte_cdk.sources.streams.core import StreamData
 from airbyte_cdk.sources.types import Config, StreamSlice, StreamState
 
+from activecampaign_client.custom_objects import STANDARD, ObjectPlan, properties_of, typed_record
 from activecampaign_client.errors import ApiError, UnstableOrder
 from activecampaign_client.page import Page
-from source_activecampaign.custom_fields import slug
-from source_activecampaign.records import Warn
+from activecampaign_client.warn import Warn
 from source_activecampaign.retriever import EVERYTHING, LOGGER, PageRetriever
 from source_activecampaign.runs import airbyte_errors
 from source_activecampaign.test_reads import TestRead
-from source_activecampaign.values import converter
-
-_STRING: Mapping[str, Any] = {"type": ["null", "string"]}
-_ID_LIST: Mapping[str, Any] = {"type": ["null", "array"], "items": _STRING}
-_TIMESTAMP: Mapping[str, Any] = {
-    "type": ["null", "string"],
-    "format": "date-time",
-    "airbyte_type": "timestamp_with_timezone",
-}
-_NUMBER: Mapping[str, Any] = {"type": ["null", "number"]}
 
 # How often a listing in disorder is read at most, and how many passes in a row may bring nothing new.
 PASSES, PASSES_WITHOUT_NEW_ROWS = 10, 3
-
-# What every record has, whichever schema it is of.
-STANDARD: Mapping[str, Mapping[str, Any]] = {
-    "id": _STRING,
-    "externalId": {**_STRING, "description": "The id that the system which wrote the record gave it."},
-    "schemaId": {**_STRING, "description": "The custom object schema of the record."},
-    "createdTimestamp": _TIMESTAMP,
-    "updatedTimestamp": _TIMESTAMP,
-}
-
-_TYPES: Mapping[str, Mapping[str, Any]] = {
-    "number": _NUMBER,
-    "decimal": _NUMBER,
-    "currency": _NUMBER,
-    "date": {"type": ["null", "string"], "format": "date"},
-    "datetime": _TIMESTAMP,
-    "multiselect": _ID_LIST,
-}
-
-
-def columns_of(schema: Mapping[str, Any]) -> dict[tuple[str, str], str]:
-    """The column of each field and relationship of a schema, by kind and id.
-
-    Where two would have the same name, or the name of a standard column, all but the standard one get their
-    kind in front.
-
-    >>> columns_of({"fields": [{"id": "shoe-size"}], "relationships": [{"id": "primary-contact"}]})
-    {('field', 'shoe-size'): 'shoe_size', ('relationship', 'primary-contact'): 'primary_contact'}
-    """
-    named = [("field", str(one["id"])) for one in schema.get("fields") or []]
-    named += [("relationship", str(one["id"])) for one in schema.get("relationships") or []]
-    plain = {key: slug(key[1]) or key[0] for key in named}
-    taken = [*STANDARD, *plain.values()]
-    return {key: name if taken.count(name) == 1 else f"{key[0]}_{key[1]}" for key, name in plain.items()}
-
-
-def properties_of(schema: Mapping[str, Any]) -> dict[str, Any]:
-    """The columns of a custom object's stream, with their types."""
-    columns = columns_of(schema)
-    properties: dict[str, Any] = {name: dict(one) for name, one in STANDARD.items()}
-    for field in schema.get("fields") or []:
-        kind = str(field.get("type") or "text").lower()
-        properties[columns["field", str(field["id"])]] = {
-            **_TYPES.get(kind, _STRING),
-            "description": _label(field, kind),
-        }
-    for one in schema.get("relationships") or []:
-        properties[columns["relationship", str(one["id"])]] = {
-            **_ID_LIST,
-            "description": f"Ids of the related {one.get('namespace') or 'records'}.",
-        }
-    return properties
-
-
-def _label(field: Mapping[str, Any], kind: str) -> str:
-    labels = field.get("labels") or {}
-    text = str(labels.get("singular") or field.get("id"))
-    if kind == "currency" and field.get("defaultCurrency"):
-        text += f", in {field['defaultCurrency']} unless the record says otherwise"
-    options = [str(one.get("value")) for one in field.get("options") or [] if isinstance(one, Mapping)]
-    return f"{text}. Options: {', '.join(options)}." if options else f"{text}."
-
-
-def flatten_record(record: dict[str, Any], columns: Mapping[tuple[str, str], str]) -> dict[str, Any]:
-    """A record with its fields and relationships as columns.
-
-    A field or relationship that the schema does not name, since it is newer, keeps its own id as the name.
-
-    >>> flatten_record({"id": "1", "fields": [{"id": "size", "value": "12"}]}, {("field", "size"): "size"})
-    {'id': '1', 'size': '12'}
-    """
-    flat = {key: value for key, value in record.items() if key not in ("fields", "relationships")}
-    for field in record.get("fields") or []:
-        identifier = str(field.get("id"))
-        flat[columns.get(("field", identifier), f"field_{identifier}")] = field.get("value")
-    relationships = record.get("relationships") or {}
-    for identifier, related in relationships.items():
-        ids = related if isinstance(related, list) else [related]
-        flat[columns.get(("relationship", identifier), f"relationship_{identifier}")] = [str(one) for one in ids]
-    return flat
 
 
 @dataclass
@@ -226,21 +134,11 @@ class FlattenCustomObject(RecordTransformation):
         stream_state: StreamState | None = None,
         stream_slice: StreamSlice | None = None,
     ) -> None:
-        columns, converters = self._plan()
-        flat = flatten_record(record, columns)
-        for name, convert in converters:
-            if (value := flat.get(name)) is not None:
-                try:
-                    flat[name] = convert(value)
-                except ValueError:
-                    self._warn("misfit", name)
+        typed = typed_record(record, self._plan(), self._warn)
         record.clear()
-        record.update(flat)
+        record.update(typed)
 
-    def _plan(self) -> tuple[dict[tuple[str, str], str], list[tuple[str, Any]]]:
-        def read() -> tuple[dict[tuple[str, str], str], list[tuple[str, Any]]]:
-            schema = self.schemas.by_id(self.schema_id)
-            found = ((name, converter(one)) for name, one in properties_of(schema).items())
-            return columns_of(schema), [(name, convert) for name, convert in found if convert]
-
-        return self.schemas.run.account.once(f"custom object:{self.schema_id}", read)
+    def _plan(self) -> ObjectPlan:
+        return self.schemas.run.account.once(
+            f"custom object:{self.schema_id}", lambda: ObjectPlan.of(self.schemas.by_id(self.schema_id))
+        )

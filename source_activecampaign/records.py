@@ -2,7 +2,6 @@
 
 import logging
 import re
-import threading
 from collections.abc import Iterable, Mapping
 from dataclasses import InitVar, dataclass, field
 from typing import Any
@@ -15,8 +14,9 @@ from airbyte_cdk.sources.declarative.transformations import RecordTransformation
 from airbyte_cdk.sources.types import Config, StreamSlice, StreamState
 
 from activecampaign_client.page import rows_in
+from activecampaign_client.values import field_converters
+from activecampaign_client.warn import Warn
 from source_activecampaign.schemas import annotated_schema
-from source_activecampaign.values import field_converters
 
 LOGGER = logging.getLogger("airbyte")
 
@@ -49,31 +49,6 @@ class EnvelopeExtractor(RecordExtractor):
         if self.optional_key and self.record_key not in body:
             return []
         return rows_in(body, self.record_key, self.name)
-
-
-class Warn:
-    """Says once per field what was wrong with its values; safe to share between threads."""
-
-    _SENTENCES = {
-        "untyped": "Stream %s: a value of the field %s does not fit its type in the schema and is passed on as it came "
-        "(a JSON %s). Further ones in this field are not reported.",
-        "gone": "Stream %s: values of the custom field with the id %s are left out, as that field no longer exists.",
-        "listed": "Stream %s: the API sent no custom field values beside the records, so all of %s are read instead.",
-        "misfit": "Stream %s: a value of the custom field %s does not fit the field's type and is passed on as it "
-        "came. Further ones in this field are not reported.",
-    }
-
-    def __init__(self, stream: str) -> None:
-        self._stream = stream
-        self._said: set[tuple[str, str]] = set()
-        self._lock = threading.Lock()
-
-    def __call__(self, what: str, which: str, *more: str) -> None:
-        with self._lock:
-            if (what, which) in self._said:
-                return
-            self._said.add((what, which))
-        LOGGER.warning(self._SENTENCES[what], self._stream, which, *more)
 
 
 @dataclass

@@ -11,7 +11,7 @@ from types import ModuleType
 import pytest
 import yaml
 
-from source_activecampaign.custom_fields import Definition, Plan
+from activecampaign_client.custom_fields import Definition, Plan
 from source_activecampaign.source import declared_streams
 from unit_tests.source.conftest import MANIFEST
 

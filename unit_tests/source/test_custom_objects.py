@@ -7,7 +7,7 @@ from airbyte_cdk.test import entrypoint_wrapper
 from airbyte_cdk.test.entrypoint_wrapper import EntrypointOutput
 
 from source_activecampaign import SourceActiveCampaign
-from unit_tests.source.conftest import API, catalog, config, errors, ids, page, sent, warnings
+from unit_tests.source.conftest import API, catalog, config, errors, ids, page, rows, sent, warnings
 
 SCHEMA = {"id": "5c0ffee5", "slug": "visit", "labels": {"singular": "Visit"}, "fields": [], "relationships": []}
 RECORDS = f"{API}/customObjects/records/{SCHEMA['id']}"
@@ -50,6 +50,20 @@ def test_given_pages_that_overlap_at_random_when_read_then_each_record_arrives_o
     assert sorted(ids(output), key=int) == [str(number) for number in range(300)]
     # Where the total is too high, nothing proves that all have come.
     assert bool(about_order(output)) == (claimed > 300)
+
+
+def test_given_fields_and_relationships_when_read_then_a_typed_column_for_each(api):
+    schema = {**SCHEMA, "fields": [{"id": "shoe-size", "type": "number"}], "relationships": [{"id": "primary-contact"}]}
+    record = {"id": "1", "fields": [{"id": "shoe-size", "value": "42"}], "relationships": {"primary-contact": [14]}}
+    odd = {"id": "2", "fields": [{"id": "shoe-size", "value": "a few"}], "relationships": {}}
+    api.get(f"{API}/customObjects/schemas", json=page("schemas", [schema], 1))
+    api.get(RECORDS, json=page("records", [record, odd], 2))
+    output = read_records()
+    assert rows(output) == [
+        {"id": "1", "shoe_size": 42, "primary_contact": ["14"]},
+        {"id": "2", "shoe_size": "a few"},
+    ]
+    assert len([sentence for sentence in warnings(output) if "shoe_size does not fit" in sentence]) == 1
 
 
 def test_given_records_that_keep_their_order_when_read_then_one_pass(schemas):

@@ -1,12 +1,16 @@
-"""Each converter, by tables: what fits, what is empty, what does not fit."""
+"""Each converter, by tables: what fits, what is empty, what does not fit; from the API and back to it."""
 
+import doctest
 import json
+from datetime import date, datetime, timedelta, timezone
+from decimal import Decimal
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from source_activecampaign.values import (
+from activecampaign_client import values
+from activecampaign_client.values import (
     converter,
     field_converters,
     to_boolean,
@@ -16,6 +20,11 @@ from source_activecampaign.values import (
     to_string,
     to_utc,
     to_wall_clock,
+    write_cents,
+    write_date,
+    write_moment,
+    write_number,
+    write_text,
 )
 
 
@@ -181,9 +190,10 @@ def test_a_moment_beyond_the_calendar_does_not_fit(value):
         to_utc(value)
 
 
-def test_a_number_too_large_for_json_does_not_fit():
+@pytest.mark.parametrize("value", ["1e999", "1" + "0" * 400])
+def test_a_number_too_large_for_json_does_not_fit(value):
     with pytest.raises(ValueError):  # noqa: PT011
-        to_number("1e999")
+        to_number(value)
 
 
 JSON = st.recursive(
@@ -271,3 +281,133 @@ def test_containers_that_do_not_fit(kind, value):
 def test_field_converters_leave_out_fields_of_any_type():
     found = field_converters({"properties": {"id": {"type": "string"}, "any": {}, "n": {"type": "integer"}}})
     assert found == {"id": to_string, "n": to_integer}
+
+
+# ---- what the API is sent
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        ("", ""),
+        (" a ", " a "),
+        ("007", "007"),
+        (7, "7"),
+        (12.0, "12"),
+        (1.5, "1.5"),
+        (1e-7, "0.0000001"),
+        (Decimal("1.50"), "1.50"),
+        (Decimal("1E+3"), "1000"),
+        (True, "true"),
+        (False, "false"),
+        (date(2018, 12, 31), "2018-12-31"),
+        (datetime(2018, 12, 31, 13, 30), "2018-12-31T13:30:00"),
+        (datetime(2018, 12, 31, 13, 30, tzinfo=timezone.utc), "2018-12-31T13:30:00+00:00"),
+    ],
+)
+def test_write_text(value, text):
+    assert write_text(value) == text
+
+
+@pytest.mark.parametrize(
+    ("value", "number"),
+    [
+        (7, "7"),
+        (-3, "-3"),
+        (100.99, "100.99"),
+        (12.0, "12"),
+        (-0.0, "0"),
+        (5e-324, "0." + "0" * 323 + "5"),
+        (Decimal("100.990"), "100.990"),
+        (10**300, "1" + "0" * 300),
+        ("100.99", "100.99"),
+        ("0.12345678901234567890", "0.12345678901234567890"),
+        (" +7 ", "7"),
+        (".5", "0.5"),
+        ("5.", "5"),
+        ("-1e3", "-1000"),
+        ("", None),
+        ("  ", None),
+    ],
+)
+def test_write_number(value, number):
+    assert write_number(value) == number
+
+
+@pytest.mark.parametrize(
+    ("value", "cents"),
+    [
+        (9999, 9999),
+        (9999.0, 9999),
+        ("9999", 9999),
+        ("9999.00", 9999),
+        ("1e4", 10_000),
+        (Decimal("9999.000"), 9999),
+        (-1, -1),
+        ("-0.00", 0),
+        (12345678901234567890, 12345678901234567890),
+        ("", None),
+    ],
+)
+def test_write_cents(value, cents):
+    written = write_cents(value)
+    assert written == cents
+    assert type(written) is type(cents)
+
+
+@pytest.mark.parametrize(
+    ("value", "day"),
+    [
+        ("2018-12-31", "2018-12-31"),
+        ("2018-12-31 00:00:00", "2018-12-31"),
+        (date(2018, 12, 31), "2018-12-31"),
+        (datetime(2018, 12, 31), "2018-12-31"),
+        (datetime(2018, 12, 31, tzinfo=timezone(timedelta(hours=-6))), "2018-12-31"),
+        ("", None),
+        ("0000-00-00", None),
+    ],
+)
+def test_write_date(value, day):
+    assert write_date(value) == day
+
+
+@pytest.mark.parametrize(
+    ("value", "moment"),
+    [
+        ("2020-05-19T02:45:00-05:00", "2020-05-19T07:45:00+00:00"),
+        ("2020-05-19T07:45:00Z", "2020-05-19T07:45:00+00:00"),
+        ("2020-05-19T07:45:00.250Z", "2020-05-19T07:45:00.25+00:00"),
+        (datetime(2020, 5, 19, 7, 45, tzinfo=timezone.utc), "2020-05-19T07:45:00+00:00"),
+        (datetime(2020, 5, 19, 7, 45, 0, 1, tzinfo=timezone.utc), "2020-05-19T07:45:00.000001+00:00"),
+        # Local mean times of the past have offsets with seconds.
+        (
+            datetime(1890, 1, 1, tzinfo=timezone(timedelta(minutes=53, seconds=28))),
+            "1889-12-31T23:06:32+00:00",
+        ),
+        ("", None),
+        ("0000-00-00 00:00:00", None),
+    ],
+)
+def test_write_moment(value, moment):
+    assert write_moment(value) == moment
+
+
+@pytest.mark.parametrize(
+    ("write", "value"),
+    [
+        *((write_text, value) for value in (None, ["a"], {"a": 1}, b"a", float("nan"), float("inf"), 10**400)),
+        *((write_number, value) for value in (None, True, "1,5", "nan", "1_000", [], float("nan"), Decimal("sNaN"))),
+        *((write_number, value) for value in (Decimal("1E+309"), Decimal("1E-999999999"), "1e-99999999999999999999")),
+        *((write_cents, value) for value in (None, False, 0.5, "0.5", Decimal("99.99"), "five", [])),
+        *((write_date, value) for value in (None, datetime(2018, 12, 31, 1), "31.12.2018", 20181231, [])),
+        *((write_moment, value) for value in (None, datetime(2018, 12, 31), date(2018, 12, 31), "2018-12-31", 0)),
+        *((write_moment, value) for value in ("2018-12-31T13:30:00", datetime.max.replace(tzinfo=timezone.min))),
+    ],
+)
+def test_what_cannot_be_written(write, value):
+    with pytest.raises(ValueError):  # noqa: PT011
+        write(value)
+
+
+def test_the_examples_are_true():
+    assert doctest.testmod(values).failed == 0

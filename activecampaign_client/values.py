@@ -1,14 +1,16 @@
-"""From the API's values to the types that the schemas declare.
+"""From the API's values to the types that the schemas declare, and back.
 
 The API sends most numbers and flags as strings, times in Chicago's offset or in none, zero dates, and `[]`
 for an empty object (recorded answers; https://developers.activecampaign.com/reference/overview). Each
-function here takes one value and returns it in its type, or raises ValueError where it does not fit.
+function here takes one value and returns it in its type, or raises ValueError where it does not fit: `to_...` what the
+API sent, `write_...` what it is to be sent.
 """
 
 import math
 import re
 from collections.abc import Callable, Mapping
 from datetime import date, datetime, timezone
+from decimal import Decimal
 from typing import Any
 
 Convert = Callable[[Any], Any]
@@ -70,9 +72,17 @@ def to_number(value: Any) -> Any:
             return None
         if _NUMBER.fullmatch(text):
             number = int(text) if text.lstrip("+-").isdigit() else float(text)
-            if math.isfinite(number):
+            if _is_finite(number):
                 return number
     raise ValueError
+
+
+def _is_finite(number: float) -> bool:
+    try:
+        return math.isfinite(number)
+    except OverflowError:
+        # An integer that no float is as large as.
+        return False
 
 
 def to_boolean(value: Any) -> Any:
@@ -230,3 +240,95 @@ def field_converters(schema: Mapping[str, Any]) -> dict[str, Convert]:
     """The converters of a schema's properties, by name."""
     found = {name: converter(field) for name, field in (schema.get("properties") or {}).items()}
     return {name: convert for name, convert in found.items() if convert}
+
+
+# ---- what the API is sent ---------------------------------------------------------------------------------------
+
+# No float has more digits before or after its point. A decimal may claim any number of them, in a few bytes.
+_MOST_DIGITS = 324
+
+
+def write_text(value: Any) -> str:
+    """A text as it is; numbers without an exponent, flags as `true` and `false`, dates and times as ISO.
+
+    >>> write_text("007"), write_text(12.0), write_text(True), write_text(date(2018, 12, 31))
+    ('007', '12', 'true', '2018-12-31')
+    """
+    if isinstance(value, str):
+        return value
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, date):
+        return value.isoformat()
+    return _digits(_decimal(value))
+
+
+def write_number(value: Any) -> str | None:
+    """A number as the string that the API takes, with all its digits; None where it is empty.
+
+    >>> write_number(100.99), write_number(Decimal("1E+3")), write_number("7"), write_number(" ")
+    ('100.99', '1000', '7', None)
+    """
+    if isinstance(value, str) and to_number(value) is None:
+        return None
+    return _digits(_decimal(value))
+
+
+def write_cents(value: Any) -> int | None:
+    """Money as an integer; a part of a cent does not fit.
+
+    >>> write_cents(9999), write_cents("9999.00"), write_cents("")
+    (9999, 9999, None)
+    """
+    digits = write_number(value)
+    return None if digits is None else int(to_integer(digits))
+
+
+def write_date(value: Any) -> str | None:
+    """A date as YYYY-MM-DD; a time of day other than midnight does not fit.
+
+    >>> write_date(date(2018, 12, 31)), write_date("2018-12-31 00:00:00")
+    ('2018-12-31', '2018-12-31')
+    """
+    day: str | None = to_date(value.isoformat() if isinstance(value, date) else value)
+    return day
+
+
+def write_moment(value: Any) -> str | None:
+    """A timestamp in UTC, as ISO 8601 with its offset; one without an offset does not fit, as its zone is unknown.
+
+    >>> write_moment("2020-05-19T02:45:00-05:00"), write_moment(datetime(2020, 5, 19, 7, 45, tzinfo=timezone.utc))
+    ('2020-05-19T07:45:00+00:00', '2020-05-19T07:45:00+00:00')
+    """
+    if isinstance(value, datetime):
+        if value.utcoffset() is None:
+            raise ValueError
+        try:
+            # Offsets can have seconds, which `to_utc` does not know, as the API has none.
+            value = value.astimezone(timezone.utc).isoformat()
+        except OverflowError:
+            raise ValueError from None
+    moment: str | None = to_utc(value)
+    return moment and f"{moment.removesuffix('Z')}+00:00"
+
+
+def _decimal(value: Any) -> Decimal:
+    """A number as it is; a float that is not whole as what it is printed as, which reads as the same float."""
+    if isinstance(value, bool) or not isinstance(value, (int, float, Decimal, str)):
+        raise ValueError
+    try:
+        if isinstance(value, float):
+            number = Decimal(int(value) if value.is_integer() else repr(value))
+        else:
+            number = Decimal(value.strip() if isinstance(value, str) else value)
+    except ArithmeticError:
+        raise ValueError from None
+    if not number.is_finite() or abs(number.adjusted()) > _MOST_DIGITS:
+        raise ValueError
+    return number
+
+
+def _digits(number: Decimal) -> str:
+    digits = f"{number:f}"
+    to_number(digits)
+    return digits
