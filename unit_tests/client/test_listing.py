@@ -98,15 +98,16 @@ def test_no_row_that_was_there_throughout_is_missed(executor, count, clamp, tota
     def send(offset: int, uncached: bool) -> Page:
         found = [{"id": str(number)} for number in listed[offset : offset + clamp]]
         claimed = {"right": len(listed), "none": None, "large": len(listed) + 35}[total]
-        for when, what, where in changes:
+        # No two rows of a listing have one key, so each change inserts a row of its own.
+        for new_row, (when, what, where) in enumerate(changes, 1000):
             if when != len(requests):
                 continue
             if what == "delete" and listed:
                 there_throughout.discard(listed.pop(where % len(listed)))
             elif what == "insert":
-                listed.insert(where % (len(listed) + 1), 1000 + 100 * when + where)
+                listed.insert(where % (len(listed) + 1), new_row)
             elif what == "append":
-                listed.append(2000 + 100 * when + where)
+                listed.append(new_row)
         requests.append(offset)
         assert len(requests) < 500, "a loop"
         return Page(found, {}, claimed)
