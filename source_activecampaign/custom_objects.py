@@ -16,9 +16,9 @@ from activecampaign_client.custom_objects import STANDARD, ObjectPlan, propertie
 from activecampaign_client.errors import ApiError, UnstableOrder
 from activecampaign_client.page import Page
 from activecampaign_client.warn import Warn
+from source_activecampaign.builder import TestRead
 from source_activecampaign.retriever import EVERYTHING, LOGGER, PageRetriever
 from source_activecampaign.runs import airbyte_errors
-from source_activecampaign.test_reads import TestRead
 
 # How often a listing in disorder is read at most, and how many passes in a row may bring nothing new.
 PASSES, PASSES_WITHOUT_NEW_ROWS = 10, 3

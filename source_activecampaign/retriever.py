@@ -16,11 +16,11 @@ from airbyte_cdk.sources.types import Config, StreamSlice
 from activecampaign_client.answers import Answer
 from activecampaign_client.listing import LOOK_AHEAD, Listing
 from activecampaign_client.page import Page, Row, identity_by, rows_in, total_of
+from source_activecampaign.builder import TestRead
 from source_activecampaign.messages import estimate
 from source_activecampaign.records import EnvelopeExtractor
 from source_activecampaign.requester import ApiRequester
 from source_activecampaign.runs import airbyte_errors, run_of
-from source_activecampaign.test_reads import TestRead
 
 LOGGER = logging.getLogger("airbyte")
 

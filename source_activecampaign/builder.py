@@ -20,9 +20,7 @@ from activecampaign_client.page import Page
 
 @dataclass
 class TestRead:
-    """One slice of a test read; `records` is the most that is wanted, where that is known."""
-
-    __test__ = False
+    """One slice of a test read of the Builder; `records` is the most that is wanted, where that is known."""
 
     paginator: PaginatorTestReadDecorator
     stream: str
