@@ -1,5 +1,17 @@
 """Airbyte source connector for ActiveCampaign."""
 
-from source_activecampaign.source import SourceActiveCampaign
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from source_activecampaign.source import SourceActiveCampaign
 
 __all__ = ["SourceActiveCampaign"]
+
+
+def __getattr__(name: str) -> Any:
+    """Importing the source takes a second: only where it is asked for, so that the console script is there at once."""
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from source_activecampaign.source import SourceActiveCampaign  # noqa: PLC0415
+
+    return SourceActiveCampaign

@@ -81,7 +81,8 @@ class SourceActiveCampaign(Source):
                 Path(self._config_path).write_bytes(orjson.dumps(migrated))
             message = create_connector_config_control_message(migrated)
             print(orjson.dumps(AirbyteMessageSerializer.dump(message)).decode(), flush=True)
-        return super().configure(self._canonical(migrated), temp_dir)
+        # The CDK's own leaves the configuration, key included, in a temporary folder, where nothing needs it.
+        return self._canonical(migrated)
 
     def check(self, logger: logging.Logger, config: Config) -> AirbyteConnectionStatus:
         """Ask who the key belongs to: https://developers.activecampaign.com/reference/get-logged-in-user"""

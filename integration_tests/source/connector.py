@@ -127,7 +127,7 @@ def in_a_script(arguments: list[str], output: Path) -> tuple[int, str]:
 
 # A process that has imported the connector once, and forks for each command: importing takes most of a second.
 _FORKS = multiprocessing.get_context("forkserver")
-_FORKS.set_forkserver_preload(["source_activecampaign.run"])
+_FORKS.set_forkserver_preload(["source_activecampaign.commands"])
 
 
 def in_a_fork(arguments: list[str], output: Path) -> tuple[int, str]:
