@@ -29,6 +29,10 @@ class Client:
         url = f"{self.emulator.url}/api/3/{path}"
         return self.session.get(url, params=query or None, allow_redirects=False, timeout=10)
 
+    def send(self, method: str, path: str, body: Any = None) -> requests.Response:
+        """A write with a JSON body."""
+        return self.session.request(method, f"{self.emulator.url}/api/3/{path}", json=body, timeout=10)
+
     def json(self, path: str, **query: Any) -> Any:
         response = self.get(path, **query)
         assert response.status_code == 200, response.text

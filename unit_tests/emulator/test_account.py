@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import random
+
 import pytest
 
 from emulator import Account, Emulator
-from emulator.store import Alive
+from emulator.alive import Alive
+from emulator.query import Part
 from emulator.table import resources
+from emulator.value_index import ValueIndex
 
 from .client import Client
 
@@ -48,3 +52,32 @@ def test_the_sequence_of_existing_rows() -> None:
     assert alive[-1] == 51
     with pytest.raises(IndexError):
         alive[44]
+
+
+def test_given_changes_when_an_index_of_values_is_asked_then_it_knows_what_a_search_would_find() -> None:
+    chosen = random.Random(1)
+    values = {row: chosen.choice("abc") for row in range(20)}
+    index = ValueIndex(values.items())
+    for _ in range(200):
+        row = chosen.randrange(30)
+        if chosen.random() < 0.3:
+            values.pop(row, None)
+            index.drop(row)
+        else:
+            values[row] = chosen.choice("abc")
+            index.put(row, values[row])
+        for value in "abcd":
+            assert index.rows_with(value) == sorted(row for row, its in values.items() if its == value)
+
+
+def test_given_a_part_of_a_sequence_when_sliced_then_it_is_as_a_copy_would_be() -> None:
+    alive = Alive(50)
+    for dead in (0, 20, 21, 49):
+        alive.kill(dead)
+    part, copy = Part(alive, 5, 40), list(alive)[5:40]
+    assert list(part) == copy
+    assert [part[i] for i in range(-len(part), len(part))] == copy + copy
+    for piece in (slice(0, 10), slice(30, 90), slice(90, 99), slice(None, None, -1), slice(-3, None)):
+        assert part[piece] == copy[piece]
+    with pytest.raises(IndexError):
+        part[35]

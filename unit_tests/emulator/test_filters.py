@@ -77,6 +77,18 @@ def test_id_greater_pages_through_everything(client: Client) -> None:
     assert client.json("contacts", id_greater="270")["meta"]["total"] == "13"
 
 
+def test_given_both_bounds_when_paged_up_or_down_then_they_cut_at_the_ids(client: Client) -> None:
+    inside = [i for i in ids(client.emulator.account.rows("contacts")) if 20 < int(i) < 60]
+    for query in ({}, {"orders[email]": "ASC"}, {"filters[created_after]": "2020-01-01"}):
+        bounds = {"id_greater": "20", "id_less": "60", "limit": 100, **query}
+        assert sorted(ids(client.json("contacts", **bounds)["contacts"]), key=int) == inside
+    for direction, expected in (("ASC", inside), ("DESC", inside[::-1])):
+        page = client.json("contacts", **{"id_greater": "20", "id_less": "60", "orders[id]": direction, "limit": 100})
+        assert ids(page["contacts"]) == expected
+        assert page["meta"]["total"] == str(len(inside))
+    assert client.json("contacts", id_greater="60", id_less="20")["contacts"] == []
+
+
 def test_other_contact_filters(client: Client) -> None:
     row = client.emulator.account.rows("contacts")[3]
     assert ids(client.json("contacts", email=row["email"])["contacts"]) == [row["id"]]

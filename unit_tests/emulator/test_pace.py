@@ -6,7 +6,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 
 from emulator import Settings
-from emulator.settings import RateLimiter
+from emulator.pace import RateLimiter
 
 from .client import Client, until
 
