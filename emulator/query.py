@@ -82,11 +82,11 @@ def select(store: Store, pairs: Pairs, settings: Settings) -> Sequence[int]:
     wanted = orders(resource, pairs)
     bounds = [f for f in filters if f.what in {"id >", "id <"}]
     rest = [f for f in filters if f.what not in {"id >", "id <"}]
-    default = settings.default_order.get(resource.name, resource.order)
+    order = "id" if bounds else settings.default_order.get(resource.name, resource.order)
     key = (
         tuple((f.what, f.value, f.operator) for f in rest),
         tuple(wanted),
-        default,
+        order,
         (settings.filter_zone, settings.honour_offset, settings.after_inclusive),
         tuple((f.what, f.value) for f in bounds) if wanted and wanted[0][0] != "id" else (),
     )
@@ -95,7 +95,7 @@ def select(store: Store, pairs: Pairs, settings: Settings) -> Sequence[int]:
         found = _filtered(store, rest, settings)
         if key[-1]:
             found = list(_bounded(store, found, bounds))
-        found = _ordered(store, found, wanted, default if not bounds else "id")
+        found = _ordered(store, found, wanted, order)
         if len(store.selections) >= (_KEPT if store.base <= _LARGE else _KEPT_LARGE):
             store.selections.clear()
         if isinstance(found, list) and len(found) > _LARGE:

@@ -89,6 +89,14 @@ def test_given_both_bounds_when_paged_up_or_down_then_they_cut_at_the_ids(client
     assert client.json("contacts", id_greater="60", id_less="20")["contacts"] == []
 
 
+def test_given_a_default_order_when_somebody_pages_by_id_then_it_stays_for_others(client: Client) -> None:
+    client.emulator.settings.default_order = {"contacts": "updated desc"}
+    by_id = ids(client.json("contacts", id_greater="0")["contacts"])
+    others = client.json("contacts")["contacts"]
+    assert by_id == sorted(by_id, key=int)
+    assert [row["udate"] for row in others] == sorted((row["udate"] for row in others), key=instant, reverse=True)
+
+
 def test_other_contact_filters(client: Client) -> None:
     row = client.emulator.account.rows("contacts")[3]
     assert ids(client.json("contacts", email=row["email"])["contacts"]) == [row["id"]]
