@@ -159,8 +159,8 @@ class Overlap:
     def compare_with_total(self) -> None:
         """Notice that fewer rows came than the API counted, all the time that they were read: with a warning.
 
-        Raises UnstableOrder where so many rows were seen out of place that others may have been missed. A row or two are
-        no sign of it: somebody may have added them, and the API is known to count too many.
+        Raises UnstableOrder where so many rows were seen out of place that others may have been missed. A row or two
+        are no sign of it: somebody may have added them, and the API is known to count too many.
         """
         if not self._ordered or self._smallest_total is None or self._rows >= self._smallest_total:
             return
