@@ -9,6 +9,7 @@ from airbyte_cdk.sources.types import Config
 
 from activecampaign_client.custom_fields import Definition, Plan, Value, by_owner, definitions_in, flatten
 from activecampaign_client.errors import ApiError
+from activecampaign_client.stored_values import StoredValues
 from activecampaign_client.warn import Warn
 from source_activecampaign.deals import is_masked
 from source_activecampaign.records import EnvelopeExtractor
@@ -43,7 +44,7 @@ class CustomFieldsExtractor(EnvelopeExtractor):
 
     `{"contacts": [{"id": "1", ...}], "fieldValues": [{"contact": "1", "field": "3", "value": "42"}]}` gives one
     contact with the column `custom_shoe_size` (mode `columns`) or the object `customFields` (mode `object`).
-    Where the sideload was not answered, the listing `values` is read instead, once per run and whole.
+    Where the sideload was not answered, the listing `values` is read instead, once per run and whole, onto the disk.
     """
 
     config: Config
@@ -78,9 +79,10 @@ class CustomFieldsExtractor(EnvelopeExtractor):
             return {}
         listing = self.values
         self._warn("listed", listing.name)
-        return listing.run.account.once(
-            f"values:{listing.name}", lambda: by_owner(row for page in listing.pages() for row in page.rows)
+        values = listing.run.account.once(
+            f"values:{listing.name}", lambda: StoredValues(row for page in listing.pages() for row in page.rows)
         )
+        return values.of([str(row.get("id")) for row in body.get(self.record_key) or ()])
 
 
 @dataclass

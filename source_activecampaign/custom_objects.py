@@ -14,6 +14,7 @@ from airbyte_cdk.sources.types import Config, StreamSlice, StreamState
 
 from activecampaign_client.custom_objects import STANDARD, ObjectPlan, properties_of, typed_record
 from activecampaign_client.errors import ApiError, UnstableOrder
+from activecampaign_client.id_set import IdSet
 from activecampaign_client.page import Page
 from activecampaign_client.warn import Warn
 from source_activecampaign.builder import TestRead
@@ -62,11 +63,11 @@ class CustomObjectRecords(PageRetriever):
     """
 
     def pages(self, stream_slice: StreamSlice = EVERYTHING, test_read: TestRead | None = None) -> Iterator[Page]:
-        seen: set[Any] = set()
+        seen = IdSet()
 
         def with_new_rows(page: Page) -> Page:
-            rows = [row for row in page.rows if row.get("id") not in seen]
-            seen.update(row.get("id") for row in rows)
+            rows = [row for row in page.rows if str(row.get("id")) not in seen]
+            seen.update(str(row.get("id")) for row in rows)
             return page._replace(rows=rows)
 
         try:

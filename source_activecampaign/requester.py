@@ -16,7 +16,7 @@ from airbyte_cdk.utils.mapping_helpers import get_interpolation_context
 
 from activecampaign_client.answers import Answer, Limits, Request
 from source_activecampaign.runs import run_of
-from source_activecampaign.sideloads import listed_path
+from source_activecampaign.sideloads import Choice, listing_key, with_endpoint
 
 
 @dataclass
@@ -43,8 +43,8 @@ class Retries:
 class ApiRequester:
     """Sends the requests of a stream: `path` and `request_parameters` are templates of the manifest.
 
-    Parameters that come out empty are left out. `sideloads` says which requests ask for what is read beside the
-    contacts: `always`, or `joined` where that is read with the contacts themselves.
+    Parameters that come out empty are left out. `sideloads` marks the listing of a carrier, whose pages bring other
+    streams along: `always` where it is read for them, `joined` where they only join a stream of its own.
     """
 
     name: str
@@ -62,26 +62,30 @@ class ApiRequester:
     def __post_init__(self, parameters: Mapping[str, Any]) -> None:
         self._run = run_of(self.api_budget, self.config)
         self._path = InterpolatedString.create(self.path, parameters=parameters)
+        self._carrier = with_endpoint(self.path, self.endpoint)
         self._params = InterpolatedRequestInputProvider(
             config=self.config, parameters=parameters, request_inputs=self.request_parameters
         )
-        self._is_shared = listed_path(self.path, self.endpoint) in self._run.shared_listings
+        self._is_shared = listing_key(self.path, self.endpoint, self.request_parameters) in self._run.shared_listings
 
     def send(self, stream_slice: StreamSlice, page: Mapping[str, Any], *, anew: bool = False) -> Answer:
         """The answer for a slice; `page` are the parameters of the page. `anew`: not one that came before.
 
         Raises ApiError.
         """
-        request = self._request(stream_slice, page, anew)
+        choice = self._run.sideloads.carried_by(self._carrier) if self.sideloads else Choice()
+        joins = choice.joins or self.sideloads == "always"
+        request = self._request(stream_slice, page, anew, choice.includes if joins else None)
         account = self._run.account
-        send = account.send_shared if self._is_shared else account.send
+        send = account.send_shared if self._is_shared or (joins and choice.readers > 1) else account.send
         return send(request, self.error_handler.limits, self.error_handler.backoff)
 
-    def _request(self, stream_slice: StreamSlice, page: Mapping[str, Any], anew: bool) -> Request:
+    def _request(self, stream_slice: StreamSlice, page: Mapping[str, Any], anew: bool, includes: str | None) -> Request:
         known = get_interpolation_context(stream_slice=stream_slice)
         path = str(self._path.eval(self.config, **known)).rstrip("/")
         params = {**self._params.eval_request_inputs(stream_slice=stream_slice), **page}
-        params["include"] = self._run.sideloads.include(self.sideloads, params.get("include", ""))
+        if includes is not None:
+            params["include"] = includes
         return Request(
             path=path,
             # In one order, so that streams that share a listing ask for the same URL.

@@ -14,6 +14,7 @@ from airbyte_cdk.sources.streams.core import StreamData
 from airbyte_cdk.sources.types import Config, StreamSlice
 
 from activecampaign_client.answers import Answer
+from activecampaign_client.id_set import IdSet
 from activecampaign_client.listing import LOOK_AHEAD, Listing
 from activecampaign_client.page import Page, Row, identity_by, rows_in, total_of
 from source_activecampaign.builder import TestRead
@@ -150,10 +151,10 @@ class PageRetriever(Retriever):
 
 @dataclass
 class SideloadRetriever(PageRetriever):
-    """Reads a stream from its own listing, or beside its carrier when the plan of the run says so.
+    """Reads a stream from its own listing, or beside its carrier where that was chosen.
 
-    What the carrier brings along is not taken on trust: where the rows are missing, or a contact names one that did
-    not come, the stream's own listing is read after all.
+    What the carrier brings along is not taken on trust: where its rows are missing, a contact names one that did not
+    come, or fewer came in all than the stream's own listing counts, that is read after all, without what came already.
     """
 
     carrier: str = ""
@@ -163,9 +164,11 @@ class SideloadRetriever(PageRetriever):
     def row_pages(
         self, stream_slice: StreamSlice, test_read: TestRead | None = None
     ) -> Iterator[tuple[list[Row], int | None]]:
-        if self.name not in self.run.sideloads.streams:
+        choice = self.run.sideloads.beside(self.name)
+        if choice is None:
             yield from super().row_pages(stream_slice, test_read)
             return
+        came, total = IdSet(), choice.rows[self.name]
         for page in self.carried.pages(stream_slice):
             if not self._is_complete(page):
                 LOGGER.warning(
@@ -173,9 +176,28 @@ class SideloadRetriever(PageRetriever):
                     self.name,
                     self.carrier,
                 )
-                yield from super().row_pages(stream_slice)
+                break
+            rows = self.carried.rows_beside(page)
+            came.update(str(row.get("id")) for row in rows)
+            yield rows, total
+        else:
+            if total is None or len(came) >= total or len(came) >= (self._total_now() or 0):
                 return
-            yield self.carried.rows_beside(page), None
+            LOGGER.info(
+                "Stream %s: %s of %s rows came beside the %s. The others, whose %s may be gone, are read from its own "
+                "listing.",
+                self.name,
+                f"{len(came):,}",
+                f"{total:,}",
+                self.carrier,
+                self.carrier,
+            )
+        for rows, _ in super().row_pages(stream_slice):
+            yield [row for row in rows if str(row.get("id")) not in came], None
+
+    def _total_now(self) -> int | None:
+        """Rows may have been deleted since they were counted."""
+        return self.run.sideloads.total(self.endpoint, self.name)
 
     def _is_complete(self, page: Page) -> bool:
         if self.record_key not in page.body:

@@ -35,11 +35,12 @@ from pydantic import TypeAdapter
 from activecampaign_client.account import Account
 from activecampaign_client.answers import Limits, Request
 from activecampaign_client.errors import ApiError
-from source_activecampaign import deals, sideloads
+from source_activecampaign import deals
 from source_activecampaign.cdk import ManifestSource
 from source_activecampaign.config import validate
 from source_activecampaign.runs import Run, account_of
 from source_activecampaign.schemas import resource
+from source_activecampaign.sideloads import CONTACTS, Sideloads, shared_listings, sideloads_of
 from source_activecampaign.states import not_past, of_incremental
 
 try:
@@ -120,16 +121,13 @@ class SourceActiveCampaign(Source):
         selected = {configured.stream.name for configured in catalog.streams}
         source = ManifestSource(with_streams(self._manifest, selected), config, catalog, states)
         with_state = {one.stream.stream_descriptor.name for one in states if one.stream}
+        account = self._account(config)
+        streams = source.static_streams
         run = Run(
-            self._account(config),
+            account,
             reads_catalog=True,
-            sideloads=sideloads.plan(
-                sideloads.sideloads_of(source.static_streams),
-                selected,
-                "contacts" in selected and not config.get("start_date") and "contacts" not in with_state,
-                config["custom_fields"] != "off",
-            ),
-            shared_listings=sideloads.shared_listings(source.static_streams),
+            sideloads=Sideloads(account, sideloads_of(streams), _read_whole(selected, with_state, config)),
+            shared_listings=shared_listings(streams),
         )
         source.belongs_to(run)
         with run.account.progress.reported():
@@ -204,6 +202,14 @@ def requests_per_second(api_budget: Mapping[str, Any], config: Config) -> float:
     [rate] = policy["rates"]
     limit = float(InterpolatedString.create(str(rate["limit"]), parameters={}).eval(config))
     return limit / TypeAdapter(timedelta).validate_python(rate["interval"]).total_seconds()
+
+
+def _read_whole(selected: set[str], with_state: set[str], config: Config) -> dict[str, str]:
+    """The selected streams all of whose rows are read, with what they ask to include themselves."""
+    whole = dict.fromkeys(selected - {CONTACTS}, "")
+    if CONTACTS in selected and not config.get("start_date") and CONTACTS not in with_state:
+        whole[CONTACTS] = "" if config["custom_fields"] == "off" else "fieldValues"
+    return whole
 
 
 def _without_secrets(message: AirbyteMessage) -> AirbyteMessage:
