@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import InitVar, dataclass, field
 from typing import Any, Literal
+from urllib.parse import quote
 
 import requests
 from airbyte_cdk.sources.declarative.interpolation import InterpolatedString
@@ -81,13 +82,12 @@ class ApiRequester:
         return send(request, self.error_handler.limits, self.error_handler.backoff)
 
     def _request(self, stream_slice: StreamSlice, page: Mapping[str, Any], anew: bool, includes: str | None) -> Request:
-        known = get_interpolation_context(stream_slice=stream_slice)
-        path = str(self._path.eval(self.config, **known)).rstrip("/")
+        path = str(self._path.eval(self.config, **get_interpolation_context(stream_slice=_quoted(stream_slice))))
         params = {**self._params.eval_request_inputs(stream_slice=stream_slice), **page}
         if includes is not None:
             params["include"] = includes
         return Request(
-            path=path,
+            path=path.rstrip("/"),
             # In one order, so that streams that share a listing ask for the same URL.
             params={key: str(value) for key, value in sorted(params.items()) if value != ""},
             stream=self.name,
@@ -95,3 +95,9 @@ class ApiRequester:
             may_be_gone=self.may_be_gone,
             anew=anew,
         )
+
+
+def _quoted(stream_slice: StreamSlice) -> StreamSlice:
+    """The slice with what comes from the account as one part of a path each, whatever characters it has."""
+    partition = {name: quote(str(value), safe="") for name, value in stream_slice.partition.items()}
+    return StreamSlice(partition=partition, cursor_slice=stream_slice.cursor_slice)
