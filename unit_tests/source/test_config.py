@@ -68,7 +68,7 @@ def test_defaults_are_filled_in(tmp_path):
     configured = SourceActiveCampaign().configure(
         {"api_url": "acme", "api_key": KEY, "start_date": None}, str(tmp_path)
     )
-    assert configured == {
+    assert configured.items() >= {
         "api_url": "https://acme.api-us1.com",
         "api_key": KEY,
         "custom_fields": "columns",
@@ -76,7 +76,8 @@ def test_defaults_are_filled_in(tmp_path):
         "requests_per_second": 5,
         "lookback_hours": 24,
         "num_workers": 8,
-    }
+    }.items()
+    assert "start_date" not in configured
 
 
 def test_null_counts_as_absent_and_a_value_wins_over_the_default():
