@@ -87,8 +87,9 @@ def _parser() -> argparse.ArgumentParser:
         "--account",
         default="demo",
         metavar="NAME",
-        help="demo, the default, is small and has every quirk: 250 contacts, 130 deals; any other name gives a "
-        "generated account of 1000 contacts",
+        help="demo, the default, is small and has every quirk: 250 contacts, 130 deals; unflattering is one after "
+        "years, with rows whose owners are gone and dates that are null; any other name gives a generated account of "
+        "1000 contacts",
     )
     account.add_argument(
         "--seed", type=int, default=1, metavar="NUMBER", help="another number is another account (default: 1)"
@@ -153,7 +154,8 @@ def _emulator(given: argparse.Namespace) -> Emulator:
     rows = dict(given.rows)
     more: dict[str, Any] = {"contacts": rows.pop("contacts")} if "contacts" in rows else {}
     more |= {"seed": given.seed, "rows": rows, "now": given.now}
-    account = Account.demo(**more) if given.account == "demo" else Account(given.account, **more)
+    makers = {"demo": Account.demo, "unflattering": Account.unflattering}
+    account = makers[given.account](**more) if given.account in makers else Account(given.account, **more)
     options = {s.name: getattr(given, s.name) for s in fields(Settings) if getattr(given, s.name, None) is not None}
     return Emulator(account, port=given.port, **{**options, **given.settings})
 

@@ -23,8 +23,10 @@ FIXED_NOW = "2026-10-01T12:00:00Z"
 class Account:
     """Deterministic for (seed, sizes): the same account comes out on every machine.
 
-    `now` is the moment up to which the generated history runs; what changes later is stamped by `clock`. Raises
-    ValueError for the size of a resource that does not exist.
+    `rows` sets how many rows a resource is generated with, `gone` how many of those were deleted before: what outlives
+    them is still there. With `null_dates` some dates are null that the API may leave empty. `now` is the moment up to
+    which the generated history runs; what changes later is stamped by `clock`. Raises ValueError for a resource that
+    does not exist.
 
     Rows change through `insert`, `update` and `delete`, and in no other way: tests, the control endpoints, the Mutator
     and the API's own write endpoints all call these. Each holds `lock` (re-entrant, so several changes can be made one
@@ -47,6 +49,8 @@ class Account:
         seed: int = 1,
         contacts: int = 1000,
         rows: Mapping[str, int] | None = None,
+        gone: Mapping[str, int] | None = None,
+        null_dates: bool = False,
         now: datetime | str | float = FIXED_NOW,
         clock: Callable[[], float] = time.time,
     ) -> None:
@@ -55,14 +59,14 @@ class Account:
         self.clock = clock
         self.table = resources()
         sizes = {"contacts": contacts, **(rows or {})}
-        unknown = sorted(set(sizes) - set(self.table))
+        unknown = sorted({*sizes, *(gone or {})} - set(self.table))
         if unknown:
             raise ValueError(f"no such resources: {', '.join(unknown)}")
         self.link_base = f"https://{name}.api-us1.test/api/3"
         self.lock = threading.RLock()
         self.keys = keys_of(name, seed)
         self.watches: dict[str, Watch] = {}
-        self._world = World(seed, read_instant(now), sizes, self.link_base, self.store)
+        self._world = World(seed, read_instant(now), sizes, dict(gone or {}), null_dates, self.link_base, self.store)
         self._stores: dict[str, Store] = {}
 
     @classmethod
@@ -70,6 +74,21 @@ class Account:
         """A small, varied account: enough contacts for three pages, and every quirk once or twice."""
         rows = {"deals": 130, **dict(more.pop("rows", None) or {})}
         return cls("demo", seed=seed, contacts=more.pop("contacts", 250), rows=rows, **more)
+
+    @classmethod
+    def unflattering(cls, seed: int = 1, **more: Any) -> Account:
+        """An account as it is after years: rows whose contacts and pipelines are gone, few tags and many field values,
+        dates that are null."""
+        rows = {
+            "deals": 130,
+            "contactTags": 40,
+            "fieldValues": 2500,
+            "dealGroups": 9,
+            **dict(more.pop("rows", None) or {}),
+        }
+        gone = {"contacts": 30, "dealGroups": 8, **dict(more.pop("gone", None) or {})}
+        contacts = more.pop("contacts", 150)
+        return cls("unflattering", seed=seed, contacts=contacts, rows=rows, gone=gone, null_dates=True, **more)
 
     # --- rows -------------------------------------------------------------------------------------------
 
@@ -145,7 +164,8 @@ class Account:
                 self.watches[resource].updated.append(str(row_id))
 
     def delete(self, resource: str, row_id: str | int) -> None:
-        """Remove a row and what belongs to it; deals stay, masked, when their pipeline goes (recorded).
+        """Remove a row and what belongs to it, but for what outlives it; deals stay, masked, when their pipeline goes
+        (recorded).
 
         Raises KeyError for a resource or a row that does not exist.
         """
@@ -157,8 +177,9 @@ class Account:
                 child = self._stores.get(name)
                 if child is None:  # it will look for its owners when it is made
                     continue
-                for i in child.children_of_parent(index, row_id):
-                    self.delete(name, child.id_of(i))
+                if not child.outlives(index):
+                    for i in child.children_of_parent(index, row_id):
+                        self.delete(name, child.id_of(i))
             parent = store.parent_of(index)[0]
             store.delete(index)
             self._forget_around(store, index, parent)

@@ -36,7 +36,12 @@ def rows_with_sides(call: Call, store: Store, page: Sequence[int], wanted: Itera
     sides = _Sides(call)
     for path in dict.fromkeys([*store.resource.siblings, *wanted]):
         sides.load(store, page, path, sides.ids)
-    arrays = {key: list(rows.values()) for key, rows in sides.rows.items() if key != store.resource.key}
+    keeps_empty = call.settings.empty_sideloads == "kept"
+    arrays = {
+        key: list(rows.values())
+        for key, rows in sides.rows.items()
+        if key != store.resource.key and (rows or keeps_empty)
+    }
     arrays[store.resource.key] = [row_of(call, store, index, sides.ids.get(index)) for index in page]
     return arrays
 

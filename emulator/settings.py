@@ -130,6 +130,9 @@ class Settings:
     ignored_includes: list[str] = field(
         default_factory=list, metadata={"about": "sideloads that are ignored in silence, as unknown ones are"}
     )
+    empty_sideloads: str = field(
+        default="kept", metadata={"about": "the key of a sideload that has no rows: kept, or left out"}
+    )
     deal_custom_field_shape: str = field(
         default="new", metadata={"about": "shape of dealCustomFieldData beside deals: new, old or absent"}
     )

@@ -19,7 +19,7 @@ import orjson
 
 from .alive import Alive
 from .clock import DAY
-from .entropy import MASK, mix
+from .entropy import MASK, mix, salt_of
 from .sizes import child_offsets, row_count
 from .table import Relation, Resource
 from .value_index import ValueIndex
@@ -30,6 +30,8 @@ Function = Callable[["Row"], Any]
 ABSENT = object()
 """What a function returns where the row shall not have the field at all."""
 
+# Dates that were recorded null, or are null for rows of the system itself.
+_NULLABLE_DATES = frozenset({"cdate", "udate", "mdate", "updated_timestamp", "updatedTimestamp", "lastdate", "sdate"})
 _CACHE_ROWS = 25_000
 _UNCHANGED: Mapping[str, Any] = MappingProxyType({})
 
@@ -41,6 +43,8 @@ class World:
     seed: int
     now: int  # epoch seconds up to which the generated history runs
     sizes: Mapping[str, int]  # how many rows of which resource were asked for
+    gone: Mapping[str, int]  # how many rows of which resource were deleted before, of those that were generated
+    null_dates: bool  # whether some dates that the API may leave empty are null
     link_base: str  # where the `links` of all rows begin
     store: Callable[[str], Store]  # any resource's store by its name
 
@@ -134,10 +138,24 @@ class Store:
         else:
             self.base = row_count(resource, world.sizes)
         self._alive = Alive(self.base)
+        self.gone = frozenset(self._some_indexes(world.gone.get(self.name, 0))) if self.origin is None else frozenset()
+        for index in self.gone:
+            self.delete(index)
         if self.parent_store is not None and self.origin is None:
             for parent in self.parent_store.dead:
-                for index in self.children_of_parent(parent, ""):
-                    self.delete(index)
+                if not self.outlives(parent):
+                    for index in self.children_of_parent(parent, ""):
+                        if self.exists(index):
+                            self.delete(index)
+
+    def outlives(self, parent: int) -> bool:
+        """Whether rows stay that belong to a row of the parent's store, once that is deleted."""
+        was_gone = self.parent_store is not None and parent in self.parent_store.gone
+        return self.resource.outlives == "deleted" or (self.resource.outlives == "gone" and was_gone)
+
+    def _some_indexes(self, count: int) -> list[int]:
+        """So many of the generated rows, evenly spread."""
+        return [index * self.base // count for index in range(min(count, self.base))] if count else []
 
     # --- identity ---------------------------------------------------------------------------------------
 
@@ -301,11 +319,15 @@ class Store:
         """The row as the API would send it in a list."""
         row = Row(self, index)
         written = row.written
+        # Whatever is changed gets its dates.
+        has_null_dates = self.world.null_dates and index not in self.source.changed_times
         result = dict(self.columns.template)
         for field, function in self.columns.dynamic:
             value = result[field] = written[field] if field in written else function(row)
             if value is ABSENT:
                 del result[field]
+            elif has_null_dates and field in _NULLABLE_DATES and row.number(salt_of(field)) % 8 == 0:
+                result[field] = written.get(field)
         if written:
             result.update({field: value for field, value in written.items() if field in result})
         return result

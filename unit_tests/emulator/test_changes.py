@@ -63,7 +63,9 @@ def test_changes_show_in_every_shape(own: Client) -> None:
     account.delete("dealGroups", "1")
     assert {d["isDisabled"] for d in own.all("deals") if "group" not in d} == {True}
     assert "1" not in {d.get("group") for d in own.all("deals")}
-    assert "1" not in {s["group"] for s in own.all("dealStages")} | {None}
+    # Its stages outlive it, but are no longer beside a pipeline (recorded).
+    assert "1" in {s["group"] for s in own.all("dealStages")}
+    assert "1" not in {s["group"] for s in own.json("dealGroups", limit=100)["dealStages"]}
 
 
 def test_rows_change_from_another_process_too(own: Client) -> None:
@@ -117,3 +119,28 @@ def test_children_of_a_contact_deleted_before_they_were_looked_at() -> None:
         account.delete("contacts", contact)
     assert early.rows("contactTags") == late.rows("contactTags")
     assert contact not in {r["contact"] for r in late.rows("contactTags")}
+
+
+def test_rows_outlive_owners_that_were_gone_before() -> None:
+    account = Account("old", contacts=50, rows={"contactTags": 200}, gone={"contacts": 10})
+    owners = {row["contact"] for row in account.rows("contactTags")}
+    assert len(account.rows("contacts")) == 40
+    assert owners - account.ids("contacts"), "none of them belongs to a contact that is gone"
+    living = next(iter(owners & account.ids("contacts")))
+    account.delete("contacts", living)
+    assert living not in {row["contact"] for row in account.rows("contactTags")}
+
+
+def test_a_date_that_was_null_is_there_after_a_change() -> None:
+    account = Account("old", contacts=50, null_dates=True)
+    undated = next(row for row in account.rows("contacts") if row["udate"] is None)
+    account.update("contacts", undated["id"], firstName="Ada")
+    assert next(row for row in account.rows("contacts") if row["id"] == undated["id"])["udate"]
+
+
+def test_an_empty_sideload_may_be_left_out(own: Client) -> None:
+    for row in own.emulator.account.rows("scoreValues"):
+        own.emulator.account.delete("scoreValues", row["id"])
+    assert own.json("contacts")["scoreValues"] == []
+    own.emulator.settings.patch({"empty_sideloads": "left out"})
+    assert "scoreValues" not in own.json("contacts")

@@ -68,15 +68,18 @@ def test_defaults_are_filled_in(tmp_path):
     configured = SourceActiveCampaign().configure(
         {"api_url": "acme", "api_key": KEY, "start_date": None}, str(tmp_path)
     )
-    assert configured.items() >= {
-        "api_url": "https://acme.api-us1.com",
-        "api_key": KEY,
-        "custom_fields": "columns",
-        "deals_access": "auto",
-        "requests_per_second": 5,
-        "lookback_hours": 24,
-        "num_workers": 8,
-    }.items()
+    assert (
+        configured.items()
+        >= {
+            "api_url": "https://acme.api-us1.com",
+            "api_key": KEY,
+            "custom_fields": "columns",
+            "deals_access": "auto",
+            "requests_per_second": 5,
+            "lookback_hours": 24,
+            "num_workers": 8,
+        }.items()
+    )
     assert "start_date" not in configured
 
 
