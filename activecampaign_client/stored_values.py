@@ -1,12 +1,11 @@
 """The custom field values of a whole account, for where they do not come beside the records that they belong to."""
 
+import json
 import sqlite3
 import threading
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import islice
 from typing import Any
-
-import orjson
 
 from activecampaign_client.custom_fields import Value, value_of
 
@@ -28,8 +27,8 @@ class StoredValues:
         # An empty name is a private file that is gone with the connection.
         self._values = sqlite3.connect("", isolation_level=None, check_same_thread=False)
         self._values.execute("PRAGMA journal_mode = OFF")
-        self._values.execute("CREATE TABLE custom (owner TEXT, value BLOB)")
-        stored = ((value.owner, orjson.dumps(value[1:])) for value in map(value_of, rows))
+        self._values.execute("CREATE TABLE custom (owner TEXT, value TEXT)")
+        stored = ((value.owner, json.dumps(value[1:])) for value in map(value_of, rows))
         while batch := list(islice(stored, _AT_ONCE)):
             self._values.executemany("INSERT INTO custom VALUES (?, ?)", batch)
         self._values.execute("CREATE INDEX by_owner ON custom (owner)")
@@ -44,6 +43,6 @@ class StoredValues:
             ).fetchall()
         found: dict[str, list[Value]] = {}
         for owner, value in rows:
-            field, raw, currency = orjson.loads(value)
+            field, raw, currency = json.loads(value)
             found.setdefault(owner, []).append(Value(owner, field, raw, currency))
         return found
