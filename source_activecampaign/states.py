@@ -12,6 +12,9 @@ from airbyte_cdk.models import (
     SyncMode,
 )
 
+# A wall clock is at most 14 hours away from UTC, and an hour is repeated when daylight saving time ends.
+FARTHEST_ZONE = timedelta(hours=15)
+
 _TIMESTAMP = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d")
 
 
@@ -45,8 +48,7 @@ def _capped(value: Any, moment: datetime) -> Any:
     if isinstance(value, list):
         return [_capped(part, moment) for part in value]
     if isinstance(value, str) and _TIMESTAMP.match(value):
-        # A wall clock may be twelve hours behind UTC, and an hour is repeated when daylight saving time ends.
-        wall_clock = (moment - timedelta(hours=13)).strftime("%Y-%m-%dT%H:%M:%S")
+        wall_clock = (moment - FARTHEST_ZONE).strftime("%Y-%m-%dT%H:%M:%S")
         limit = moment.strftime("%Y-%m-%dT%H:%M:%SZ") if value.endswith("Z") else wall_clock
         return limit if value[:19] > limit[:19] else value
     return value
