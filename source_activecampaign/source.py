@@ -1,7 +1,8 @@
 """The source: the manifest, and what is decided for a whole command before its streams are built."""
 
+import json
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 from functools import cached_property
@@ -41,7 +42,7 @@ from source_activecampaign.config import validate
 from source_activecampaign.runs import Run, account_of
 from source_activecampaign.schemas import resource
 from source_activecampaign.sideloads import CONTACTS, Sideloads, shared_listings, sideloads_of
-from source_activecampaign.states import not_past, of_incremental
+from source_activecampaign.states import Cursor, messages, not_past, usable
 
 try:
     from yaml import CSafeLoader as YamlLoader
@@ -105,6 +106,11 @@ class SourceActiveCampaign(Source):
         source.belongs_to(Run(account))
         return source.discover(logger, config)
 
+    @classmethod
+    def read_state(cls, state_path: str) -> list[AirbyteStateMessage]:
+        """The states in a file, of whatever form; `read` judges them. Raises ValueError where it is not JSON."""
+        return messages(json.loads(Path(state_path).read_bytes())) if state_path else []
+
     def read(
         self,
         logger: logging.Logger,
@@ -117,9 +123,17 @@ class SourceActiveCampaign(Source):
         config = self._valid(config)
         if access := deals.access_in_catalog(catalog):
             config = {**config, "deals_access": access}
-        states = of_incremental(state or [], catalog)
         selected = {configured.stream.name for configured in catalog.streams}
-        source = ManifestSource(with_streams(self._manifest, selected), config, catalog, states)
+        manifest = with_streams(self._manifest, selected)
+        declared = declared_streams(self._manifest)
+        states = usable(
+            state or [],
+            catalog,
+            cursors_of(manifest, selected),
+            lambda name: name in declared or is_custom_object(name),
+            began,
+        )
+        source = ManifestSource(manifest, config, catalog, states)
         with_state = {one.stream.stream_descriptor.name for one in states if one.stream}
         account = self._account(config)
         streams = source.static_streams
@@ -179,6 +193,32 @@ def declared_streams(manifest: Manifest) -> dict[str, dict[str, Any]]:
     return found
 
 
+def cursors_of(manifest: Manifest, names: Collection[str]) -> dict[str, Cursor]:
+    """The cursors of those of the manifest's streams that have one; those of custom objects among `names`, too."""
+    resolved = ManifestReferenceResolver().preprocess_manifest(dict(manifest))
+    found: dict[str, Cursor] = {}
+
+    def add(name: str, stream: Mapping[str, Any]) -> None:
+        if sync := stream.get("incremental_sync"):
+            cursor_field = sync.get("cursor_field") or stream["$parameters"]["cursor_field"]
+            is_wall_clock = not sync["datetime_format"].endswith("Z")
+            found.setdefault(name, Cursor(cursor_field, is_wall_clock, sync.get("global_substream_cursor", False)))
+
+    for entry in resolved["streams"]:
+        for stream in entry.get("streams", [entry]):
+            add(stream["$parameters"]["name"], stream)
+    for dynamic in resolved.get("dynamic_streams", []):
+        for name in names:
+            if is_custom_object(name):
+                add(name, dynamic["stream_template"])
+    return found
+
+
+def is_custom_object(name: str) -> bool:
+    """Whether a stream is one of a custom object: the listing of their schemas is a static stream."""
+    return name.startswith("custom_object_") and name != "custom_object_schemas"
+
+
 def with_streams(manifest: Manifest, names: set[str]) -> dict[str, Any]:
     """The manifest with these streams only, since building all of them takes a second."""
 
@@ -190,9 +230,7 @@ def with_streams(manifest: Manifest, names: set[str]) -> dict[str, Any]:
             elif entry["$parameters"]["name"] in names:
                 yield entry
 
-    # The listing of the schemas is a static stream, those of their records are not.
-    custom_objects = any(name.startswith("custom_object_") for name in names - {"custom_object_schemas"})
-    dynamic = manifest.get("dynamic_streams", []) if custom_objects else []
+    dynamic = manifest.get("dynamic_streams", []) if any(map(is_custom_object, names)) else []
     return {**manifest, "streams": list(selected(manifest["streams"])), "dynamic_streams": dynamic}
 
 

@@ -59,6 +59,17 @@ def test_every_incremental_stream_has_a_cursor_that_its_schema_has(discovered):
             assert stream.source_defined_cursor is True, name
 
 
+def test_every_date_by_which_rows_count_as_changed_is_in_the_schema():
+    """Else its values would not be brought to one form. That outcomes of tasks have it is not documented."""
+    unknown = {
+        (name, date)
+        for name, stream in declared_streams(MANIFEST).items()
+        for date in stream["$parameters"].get("other_dates", [])
+        if stream_schema(name)["properties"].get(date, {}).get("format") != "date-time"
+    }
+    assert unknown == {("task_outcomes", "udate")}
+
+
 def test_every_stream_has_a_schema_file_with_a_description(discovered):
     assert [name for name in discovered if name not in SCHEMAS] == []
     assert [name for name in discovered if not stream_schema(name).get("description")] == []
