@@ -20,7 +20,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from source_activecampaign import SourceActiveCampaign
-from source_activecampaign.config import Canonical, normalize_start_date, validate
+from source_activecampaign.config import Canonical, Refused, normalize_start_date, validate
 from unit_tests.source.conftest import API, KEY, MANIFEST, check, config, source
 
 
@@ -337,6 +337,23 @@ def test_given_config_of_airbytes_connector_when_read_then_migrated(tmp_path, ca
 
     api.get(f"{API}/users/me", json={"user": {"id": "1"}})
     assert source.check(None, configured).status.value == "SUCCEEDED"
+
+
+def test_given_a_file_that_nobody_may_write_when_migrated_then_the_message_is_enough(tmp_path, capsys):
+    source = SourceActiveCampaign(config_path=str(tmp_path / "no such folder" / "config.json"))
+    configured = source.configure({"account_username": "acme", "api_key": KEY}, str(tmp_path))
+    assert configured["api_url"] == "https://acme.api-us1.com"
+    assert '"CONTROL"' in capsys.readouterr().out
+
+
+def test_given_a_wrong_value_beside_the_old_name_when_configured_then_nothing_is_migrated(tmp_path, capsys):
+    path = tmp_path / "config.json"
+    path.write_text(json.dumps({"account_username": "acme", "api_key": KEY, "num_workers": 0}))
+    before = path.read_text()
+    configured = SourceActiveCampaign(config_path=str(path)).configure(json.loads(before), str(tmp_path))
+    assert isinstance(configured, Refused)
+    assert path.read_text() == before
+    assert "CONTROL" not in capsys.readouterr().out
 
 
 def test_given_a_new_config_when_configured_then_no_control_message_and_file_unchanged(tmp_path, capsys):
