@@ -15,6 +15,7 @@ from activecampaign_client.listing import LOOK_AHEAD, Listing
 from activecampaign_client.pace import Pace
 from activecampaign_client.page import Page, Row, identity_by, rows_in, total_of
 from activecampaign_client.progress import Progress
+from activecampaign_client.secrets import SHORTEST_IN_DATA, masking
 from activecampaign_client.session import Session
 from activecampaign_client.shared_answers import SharedAnswers
 
@@ -68,6 +69,7 @@ class Account:
         self._session = Session(THREADS)
         self._lock = threading.Lock()
         self._once: dict[str, Future[Any]] = {}
+        self._mask = masking(api_key, SHORTEST_IN_DATA)
 
     def url(self, request: Request) -> str:
         return f"{self.root}/api/3/{request.path}"
@@ -150,11 +152,27 @@ class Account:
         departure = self.pace.wait()
         self.progress.add(request.stream, requests=1)
         try:
-            answer = Answer(request, self._session.send(prepared, timeout=TIMEOUTS))
+            answer = Answer(request, self._without_key(self._session.send(prepared, timeout=TIMEOUTS)))
         except requests.RequestException as error:
             return error
         self.learn(departure, answer)
         return answer
+
+    def _without_key(self, response: requests.Response) -> requests.Response:
+        """The response without this account's own key, which so comes into no record, schema, state or sentence."""
+        for name, value in response.headers.items():
+            response.headers[name] = self._mask(value)
+        # As Latin-1 every body is a text, and the same bytes again.
+        body = response.content.decode("latin-1")
+        if (masked := self._mask(body)) != body:
+            response._content = masked.encode("latin-1")
+            if response.ok:
+                self.once("the key in the data", self._warn_of_key)
+        return response
+
+    @staticmethod
+    def _warn_of_key() -> None:
+        LOGGER.warning("The account's own data has the API key in it, which is replaced by ****.")
 
     def learn(self, departure: float, answer: Answer) -> None:
         """What an answer says about the budget."""

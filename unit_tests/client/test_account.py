@@ -1,5 +1,6 @@
 """How requests leave and what comes back: the budget, what is read once, the session, the body."""
 
+import json
 import math
 import threading
 from collections.abc import Callable
@@ -9,6 +10,7 @@ import requests
 
 from activecampaign_client.account import Account
 from activecampaign_client.answers import Answer, Request, retry_after
+from activecampaign_client.errors import ApiError
 from unit_tests.servers import answering, server
 
 ROOT = "https://acme.api-us1.com"
@@ -284,3 +286,39 @@ def test_what_was_there_instead_of_json(content, sentence):
 def test_a_body_is_parsed_once():
     answer = answer_with(b'{"tags": []}')
     assert answer.body is answer.body
+
+
+KEY = "0123456789abcdef" * 4
+
+
+def test_given_a_server_that_repeats_the_key_when_asked_then_it_is_in_nothing_that_came(caplog):
+    body = f'{{"{KEY}": "my {KEY}", "day": "día", "url": "https:\\/\\/x\\/?k={KEY.upper()}"}}'
+    with server(answering(200, body, X_Echo=f"header {KEY}")) as (root, received):
+        account = Account(root, KEY, 100)
+        for _ in range(2):
+            answer = account.send(Request("tags"))
+            assert answer.body == {"****": "my ****", "day": "día", "url": "https://x/?k=****"}
+            assert answer.response.headers["X-Echo"] == "header ****"
+    warnings = [record.message for record in caplog.records if record.levelname == "WARNING"]
+    assert warnings == ["The account's own data has the API key in it, which is replaced by ****."]
+    assert [headers["Api-Token"] for headers in received] == [KEY, KEY]
+
+
+def test_given_a_refusal_that_repeats_the_key_when_asked_then_its_sentence_does_not():
+    body = json.dumps({"message": f"{'x' * 470} the token {KEY} is odd"})
+    with server(answering(400, body)) as (root, _), pytest.raises(ApiError) as refused:
+        Account(root, KEY, 100).send(Request("tags"))
+    assert "the token ****" in str(refused.value)
+    assert KEY[:8] not in str(refused.value)
+
+
+def test_given_a_redirect_with_the_key_when_asked_then_its_sentence_is_without():
+    location = f"https://elsewhere.example/?key={KEY}"
+    with server(answering(302, Location=location)) as (root, _), pytest.raises(ApiError, match="redirects") as refused:
+        Account(root, KEY, 100).send(Request("tags"))
+    assert KEY not in str(refused.value)
+
+
+def test_given_a_key_like_an_id_when_asked_then_the_data_stays_as_it_is():
+    with server(answering(200, '{"id": 12345678, "name": "12345678"}')) as (root, _):
+        assert Account(root, "12345678", 100).send(Request("tags")).body == {"id": 12345678, "name": "12345678"}
