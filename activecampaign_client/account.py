@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 import requests
 
-from activecampaign_client.answers import Action, Answer, Attempts, Limits, Request, judge, number_in, retry_after
+from activecampaign_client.answers import Action, Answer, Attempts, Limits, Request, judge, retry_after
 from activecampaign_client.listing import LOOK_AHEAD, Listing
 from activecampaign_client.pace import Pace
 from activecampaign_client.page import Page, Row, identity_by, rows_in, total_of
@@ -183,10 +183,9 @@ class Account:
                 "that uses it.",
                 seconds,
             )
-            self.pace.throttled(seconds)
+            self.pace.throttled(seconds, departure)
         else:
-            limit, remaining = (number_in(answer, f"RateLimit-{name}") for name in ("Limit", "Remaining"))
-            self.pace.served(departure, limit, remaining)
+            self.pace.served()
 
     def once(self, key: str, read: Callable[[], _T]) -> _T:
         """The result of `read` for this key, read by the first who asks while the others wait for it.
