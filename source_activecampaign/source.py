@@ -38,6 +38,7 @@ from activecampaign_client.errors import ApiError
 from source_activecampaign import deals, sideloads
 from source_activecampaign.cdk import ManifestSource
 from source_activecampaign.config import validate
+from source_activecampaign.messages import with_kind_of_failures
 from source_activecampaign.runs import Run, account_of
 from source_activecampaign.schemas import resource
 from source_activecampaign.states import not_past, of_incremental
@@ -133,7 +134,7 @@ class SourceActiveCampaign(Source):
         )
         source.belongs_to(run)
         with run.account.progress.reported():
-            for message in source.read(logger, config, catalog, states):
+            for message in with_kind_of_failures(source.read(logger, config, catalog, states)):
                 if message.state:
                     message.state = not_past(message.state, began)
                 yield _without_secrets(message)
