@@ -1,7 +1,8 @@
 """From the manifest to requests of the account's client."""
 
+import math
 from collections.abc import Mapping
-from dataclasses import InitVar, dataclass, field
+from dataclasses import InitVar, dataclass, field, replace
 from typing import Any, Literal
 
 import requests
@@ -21,22 +22,35 @@ from source_activecampaign.sideloads import listed_path
 
 @dataclass
 class Retries:
-    """How often a request is sent, and how long is waited in between; the account's client does both."""
+    """How often a request is sent, and how long is waited in between; the account's client does both, see Limits."""
 
     attempts: int
     forbidden: int
     throttled: int
+    odd: int
+    longest_wait: float
+    patience: float
+    answer: float
     backoff_strategies: list[BackoffStrategy]
 
     @property
     def limits(self) -> Limits:
-        return Limits(self.attempts, self.forbidden, self.throttled)
+        return Limits(
+            attempts=self.attempts,
+            forbidden=self.forbidden,
+            throttled=self.throttled,
+            odd=self.odd,
+            longest_wait=self.longest_wait,
+            patience=self.patience,
+            answer=self.answer,
+        )
 
     def backoff(self, came: requests.Response | Exception, attempts: int) -> float | None:
         """Seconds by the first strategy that has an opinion."""
         answer = came if isinstance(came, (requests.Response, requests.RequestException)) else None
         waits = (strategy.backoff_time(answer, attempts) for strategy in self.backoff_strategies)
-        return next((max(0.0, seconds) for seconds in waits if seconds is not None), None)
+        # What a header says may be less than nothing, or no number.
+        return next((seconds for seconds in waits if seconds is not None and 0 <= seconds < math.inf), None)
 
 
 @dataclass
@@ -67,12 +81,14 @@ class ApiRequester:
         )
         self._is_shared = listed_path(self.path, self.endpoint) in self._run.shared_listings
 
-    def send(self, stream_slice: StreamSlice, page: Mapping[str, Any], *, anew: bool = False) -> Answer:
+    def send(
+        self, stream_slice: StreamSlice, page: Mapping[str, Any], *, anew: bool = False, record_key: str = ""
+    ) -> Answer:
         """The answer for a slice; `page` are the parameters of the page. `anew`: not one that came before.
 
-        Raises ApiError.
+        `record_key` is what the answer has to have, if anything. Raises ApiError.
         """
-        request = self._request(stream_slice, page, anew)
+        request = replace(self._request(stream_slice, page, anew), record_key=record_key)
         account = self._run.account
         send = account.send_shared if self._is_shared else account.send
         return send(request, self.error_handler.limits, self.error_handler.backoff)
