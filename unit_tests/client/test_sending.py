@@ -2,6 +2,7 @@
 
 import logging
 import re
+import threading
 from itertools import pairwise
 
 import pytest
@@ -13,6 +14,7 @@ from urllib3.exceptions import MaxRetryError, NewConnectionError
 from activecampaign_client.account import Account
 from activecampaign_client.answers import PROOF, Limits, Request
 from activecampaign_client.errors import ApiError
+from activecampaign_client.outage import Leave, Outage
 from unit_tests.client.transport import ROOT, Said, Transport
 from unit_tests.client.virtual_time import VirtualTime
 
@@ -221,6 +223,52 @@ def test_requests_that_are_refused_for_their_own_sake_are_no_outage():
     assert moment < 10
     assert sync.transport.paths().count("deals") == 3
     assert error.kind == "config"
+
+
+def test_one_try_at_a_time_also_where_each_takes_long():
+    under_way: set[int] = set()
+    most: list[int] = []
+
+    def says(now: float, path: str) -> Said:
+        under_way.add(threading.get_ident())
+        most.append(len(under_way) if now > 130 else 0)
+        sync.time.sleep(60)
+        under_way.discard(threading.get_ident())
+        return requests.ReadTimeout("slow") if now < 500 else TAGS
+
+    sync = Sync(says)
+    sync.run(*[many(1, f"tags{number}") for number in range(10)])
+    assert (len(sync.answered), sync.failed) == (10, [])
+    assert max(most[:-10]) == 1
+
+
+def begun_outage() -> tuple[Outage, list[float]]:
+    """One that began at 10 s, and whose next try is due at 25 s; and the clock."""
+    now = [10.0]
+    outage = Outage(lambda: now[0])
+    outage.unanswered("HTTP 503.", lambda _: 5.0)
+    now[0] = 20.0
+    outage.unanswered("HTTP 503.", lambda _: 5.0)
+    return outage, now
+
+
+def test_of_several_that_ask_for_leave_one_may_try():
+    outage, now = begun_outage()
+    assert outage.leave() is Leave.NOT_YET
+    now[0] = 25.0
+    assert [outage.leave() for _ in range(3)] == [Leave.TO_TRY, Leave.NOT_YET, Leave.NOT_YET]
+    outage.tried()
+    assert outage.leave() is Leave.TO_TRY
+    outage.answered(departure=25.0)
+    assert outage.leave() is Leave.FREELY
+
+
+def test_an_answer_to_what_left_before_an_outage_does_not_end_it():
+    outage, _ = begun_outage()
+    outage.answered(departure=9.0)
+    assert outage.lasts
+    outage.answered(departure=20.0)
+    assert not outage.lasts
 
 
 def test_a_try_that_breaks_off_does_not_hold_the_others():
@@ -463,6 +511,13 @@ def test_a_post_is_never_sent_again_once_it_may_have_been_done(names):
     if sent[-1] in MAYBE_DONE and sent[-1] != "200":
         [(_, error)] = sync.failed
         assert str(error).endswith("Whether ActiveCampaign has done what was asked is not known.")
+
+
+@pytest.mark.parametrize("name", OUTCOMES)
+def test_a_post_is_sent_again_only_where_nothing_was_done(name):
+    answers = [OUTCOMES[name], TAGS]
+    sync = Sync(lambda now, path: answers.pop(0)).run([Request("contacts", method="POST", body={})])
+    assert len(sync.transport.requests) == (2 if name in NOT_DONE else 1)
 
 
 @pytest.mark.parametrize("method", ["GET", "PUT", "DELETE"])
