@@ -49,8 +49,9 @@ except ImportError:
 
 LOGGER = logging.getLogger("airbyte")
 
-# Whoever checks a connection sits in front of it: an answer within half a minute, whatever the server does.
-CHECK = Limits(attempts=2, answer=12.0, total=27.0)
+# Whoever checks a connection sits in front of it: an answer within half a minute, whatever the server does. The start
+# of the process takes some seconds of it.
+CHECK = Limits(attempts=2, answer=10.0, total=22.0)
 
 Config = Mapping[str, Any]
 Manifest = Mapping[str, Any]

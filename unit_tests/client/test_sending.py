@@ -1,5 +1,6 @@
 """How a request ends: what is sent again and when, what an outage is, and who waits for whom."""
 
+import doctest
 import logging
 import re
 import threading
@@ -11,6 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from urllib3.exceptions import MaxRetryError, NewConnectionError
 
+from activecampaign_client import answers as answers_module
+from activecampaign_client import outage as outage_module
 from activecampaign_client.account import Account
 from activecampaign_client.answers import PROOF, Limits, Request
 from activecampaign_client.errors import ApiError
@@ -515,8 +518,8 @@ def test_a_post_is_never_sent_again_once_it_may_have_been_done(names):
 
 @pytest.mark.parametrize("name", OUTCOMES)
 def test_a_post_is_sent_again_only_where_nothing_was_done(name):
-    answers = [OUTCOMES[name], TAGS]
-    sync = Sync(lambda now, path: answers.pop(0)).run([Request("contacts", method="POST", body={})])
+    left = [OUTCOMES[name], TAGS]
+    sync = Sync(lambda now, path: left.pop(0)).run([Request("contacts", method="POST", body={})])
     assert len(sync.transport.requests) == (2 if name in NOT_DONE else 1)
 
 
@@ -542,3 +545,10 @@ def test_a_post_finds_out_by_a_harmless_request_whether_an_outage_is_over():
     assert (len(sync.answered), sync.failed) == (1, [])
     methods = [method for moment, method, _ in sync.transport.requests if 2 < moment < 200]
     assert set(methods) == {"GET"}
+
+
+@pytest.mark.parametrize("module", [answers_module, outage_module])
+def test_the_examples_are_true(module):
+    tried = doctest.testmod(module)
+    assert tried.attempted
+    assert not tried.failed

@@ -355,7 +355,7 @@ def test_given_a_lasting_fault_when_checked_then_failed_within_half_a_minute(fau
     status, message = check()
     assert status == "FAILED"
     assert message.endswith("It was tried 2 times.")
-    assert sum(pauses) <= 27
+    assert sum(pauses) <= 22
 
 
 def test_given_a_long_pause_when_checked_then_failed_at_once_and_said(api, pauses):
