@@ -43,6 +43,11 @@ class EnvelopeExtractor(RecordExtractor):
     def __post_init__(self, parameters: Mapping[str, Any]) -> None:
         self.record_key = self.record_key or self.endpoint
 
+    @property
+    def required_key(self) -> str:
+        """The key that every answer has; none where it may be missing."""
+        return "" if self.optional_key else self.record_key
+
     def extract_records(self, response: requests.Response) -> Iterable[dict[str, Any]]:
         return self.rows(orjson.loads(response.content))
 

@@ -139,7 +139,10 @@ class PageRetriever(Retriever):
     def _send(self, stream_slice: StreamSlice, offset: int, uncached: bool) -> Answer:
         token = {"next_page_token": offset} if offset else None
         answer = self.requester.send(
-            stream_slice, self.paginator.get_request_params(next_page_token=token), anew=uncached
+            stream_slice,
+            self.paginator.get_request_params(next_page_token=token),
+            anew=uncached,
+            record_key=self.page_key or self._extractor.required_key,
         )
         if answer.size > LARGE:
             answer.forget_body()

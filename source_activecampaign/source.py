@@ -4,7 +4,6 @@ import json
 import logging
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import suppress
-from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 from functools import cached_property
 from pathlib import Path
@@ -36,12 +35,13 @@ from airbyte_cdk.utils.traced_exception import AirbyteTracedException
 from pydantic import TypeAdapter
 
 from activecampaign_client.account import Account
-from activecampaign_client.answers import Limits, Request
+from activecampaign_client.answers import PROOF, Limits
 from activecampaign_client.errors import ApiError
 from activecampaign_client.secrets import SHORTEST_IN_DATA, Mask, forms_of, masked, masking
 from source_activecampaign import deals
 from source_activecampaign.cdk import ManifestSource
 from source_activecampaign.config import Refused, read_config, refusal, validate
+from source_activecampaign.messages import with_kind_of_failures
 from source_activecampaign.runs import Run, account_of
 from source_activecampaign.schemas import resource
 from source_activecampaign.sideloads import CONTACTS, Sideloads, shared_listings, sideloads_of
@@ -53,6 +53,10 @@ except ImportError:
     from yaml import SafeLoader as YamlLoader  # type: ignore[assignment]
 
 LOGGER = logging.getLogger("airbyte")
+
+# Whoever checks a connection sits in front of it: an answer within half a minute, whatever the server does. The start
+# of the process takes some seconds of it.
+CHECK = Limits(attempts=2, answer=10.0, total=22.0)
 
 Config = Mapping[str, Any]
 Manifest = Mapping[str, Any]
@@ -101,10 +105,10 @@ class SourceActiveCampaign(Source):
         return super().configure(canonical, temp_dir)
 
     def check(self, logger: logging.Logger, config: Config) -> AirbyteConnectionStatus:
-        """Ask who the key belongs to: https://developers.activecampaign.com/reference/get-logged-in-user"""
+        """Ask who the key belongs to."""
         try:
             account = self._account(self._valid(config))
-            account.send(Request("users/me", proves_key=True), replace(Limits(), attempts=2))
+            account.send(PROOF, CHECK)
         except AirbyteTracedException as error:
             return AirbyteConnectionStatus(status=Status.FAILED, message=filter_secrets(str(error)))
         except ApiError as error:
@@ -161,7 +165,7 @@ class SourceActiveCampaign(Source):
         source.belongs_to(run)
         in_states = masking(config["api_key"], SHORTEST_IN_DATA)
         with run.account.progress.reported():
-            for message in source.read(logger, config, catalog, states):
+            for message in with_kind_of_failures(source.read(logger, config, catalog, states)):
                 if message.state:
                     message.state = not_past(message.state, began)
                 yield _without_secrets(message, in_states)

@@ -3,7 +3,6 @@
 import json
 import math
 import threading
-from collections.abc import Callable
 
 import pytest
 import requests
@@ -11,52 +10,10 @@ import requests
 from activecampaign_client.account import Account
 from activecampaign_client.answers import Answer, Request, retry_after
 from activecampaign_client.errors import ApiError
+from unit_tests.client.virtual_time import VirtualTime
 from unit_tests.servers import answering, server
 
 ROOT = "https://acme.api-us1.com"
-
-
-class VirtualTime:
-    """A clock for several threads that moves when all of them sleep."""
-
-    def __init__(self) -> None:
-        self.now = 0.0
-        self._changed = threading.Condition()
-        self._until: list[float] = []
-        self._running = 0
-
-    def __call__(self) -> float:
-        return self.now
-
-    def sleep(self, seconds: float) -> None:
-        with self._changed:
-            until = self.now + seconds
-            self._until.append(until)
-            self._running -= 1
-            self._changed.notify_all()
-            self._changed.wait_for(lambda: self.now >= until, timeout=10)
-
-    def run(self, *works: Callable[[], None]) -> None:
-        def run_one(work: Callable[[], None]) -> None:
-            work()
-            with self._changed:
-                self._running -= 1
-                self._changed.notify_all()
-
-        self._running = len(works)
-        threads = [threading.Thread(target=run_one, args=(work,), daemon=True) for work in works]
-        for thread in threads:
-            thread.start()
-        while True:
-            with self._changed:
-                assert self._changed.wait_for(lambda: self._running == 0, timeout=10)
-                if not self._until:
-                    break
-                self.now = min(self._until)
-                awake = [until for until in self._until if until <= self.now]
-                self._until = [until for until in self._until if until > self.now]
-                self._running += len(awake)
-                self._changed.notify_all()
 
 
 def most_in_a_second(departures: list[float]) -> int:
@@ -181,7 +138,16 @@ def test_a_shorter_pause_does_not_end_a_longer_one():
         ("30", 30.0),
         ("0.5", 0.5),
         ("0", 0.0),
-        ("-5", 0.0),
+        ("900", 900.0),
+        (" 7 ", 7.0),
+        # A quarter of an hour at once is enough; whoever wants more says so again.
+        ("3600", 900.0),
+        ("9" * 15, 900.0),
+        # Nonsense counts as absent.
+        *(
+            (nonsense, 1.0)
+            for nonsense in ("-5", "+5", "nan", "inf", "-inf", "1e3", "1_0", "٣", "5s", "0x5", "9" * 400)
+        ),
         (None, 1.0),
         ("Wed, 21 Oct 2015 07:28:00 GMT", 1.0),
         ("", 1.0),
