@@ -13,12 +13,13 @@ import requests
 from activecampaign_client.answers import Answer, Limits, Request, asked_pause, retry_after
 from activecampaign_client.listing import LOOK_AHEAD, Listing
 from activecampaign_client.pace import Pace
-from activecampaign_client.page import Page, Row, identity_by, rows_in, total_of
+from activecampaign_client.page import Page, Row, identity_by, rows_in, skipped_in, total_of
 from activecampaign_client.progress import Progress
 from activecampaign_client.secrets import SHORTEST_IN_DATA, masking
 from activecampaign_client.sending import Backoff, Outcome, Sender
 from activecampaign_client.session import Session
 from activecampaign_client.shared_answers import SharedAnswers
+from activecampaign_client.warn import Warn
 
 LOGGER = logging.getLogger(__name__)
 _T = TypeVar("_T")
@@ -103,13 +104,15 @@ class Account:
         tell rows apart. `request` says more of the requests than the path and the parameters do. Raises ApiError.
         """
         sample = replace(request or Request(path, stream=path), path=path, record_key=record_key or path)
+        warn = Warn(path)
 
         def send(offset: int, uncached: bool) -> Answer:
             page = {"limit": str(PAGE_SIZE), "offset": str(offset)}
             return self.send(replace(sample, params={**params, **page}, anew=uncached))
 
         def read(answer: Answer) -> Page:
-            return Page(rows_in(answer.body, record_key or path, path), answer.body, total_of(answer.body), answer.size)
+            body, under = answer.body, record_key or path
+            return Page(rows_in(body, under, path, warn), body, total_of(body), answer.size, skipped_in(body, under))
 
         listing = Listing(
             path, send, read, identity_by(key), PAGE_SIZE, self.executor, look_ahead=look_ahead, is_busy=self.is_busy

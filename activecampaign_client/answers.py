@@ -16,10 +16,10 @@ from enum import Enum
 from functools import cached_property
 from typing import Any
 
-import orjson
 import requests
 from urllib3.exceptions import NewConnectionError, ReadTimeoutError
 
+from activecampaign_client import exact_json
 from activecampaign_client.errors import ApiError, Kind
 
 
@@ -89,14 +89,15 @@ class Answer:
     def body(self) -> Any:
         """The parsed JSON, such as `{"tags": [{"id": "1", "tag": "vip"}], "meta": {"total": "1"}}`.
 
-        Raises ValueError, saying what was there instead, for anything that is not JSON.
+        Numbers keep all their digits (see `exact_json`). Raises ValueError, saying what was there instead, for anything
+        that is not JSON.
         """
         content = self.response.content
         if not content.strip():
             raise ValueError("an empty body")
         try:
-            return orjson.loads(content)
-        except orjson.JSONDecodeError:
+            return exact_json.loads(content)
+        except ValueError:
             kind = "an HTML page" if content.lstrip()[:1] == b"<" else "a body that is not complete JSON"
             raise ValueError(kind) from None
 

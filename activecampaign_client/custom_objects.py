@@ -14,7 +14,7 @@ from typing import Any
 
 from activecampaign_client.column_names import apart
 from activecampaign_client.custom_fields import Definition, render, slug
-from activecampaign_client.values import Convert, converter
+from activecampaign_client.values import Convert, as_it_came, converter
 
 # A field or a relationship of a schema, by which of both it is and its id: `("field", "size")`.
 Key = tuple[str, str]
@@ -211,6 +211,7 @@ def typed_record(record: dict[str, Any], plan: ObjectPlan, warn: Callable[[str, 
                 row[name] = convert(value)
             except ValueError:
                 warn("misfit", name)
+                row[name] = as_it_came(value)
     return row
 
 

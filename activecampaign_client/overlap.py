@@ -239,7 +239,8 @@ class Overlap:
         return page._replace(rows=new)
 
     def _has_more(self) -> bool:
-        received, total = len(self._last.page.rows), self._last.page.total
+        page = self._last.page
+        received, total = len(page.rows) + page.skipped, page.total
         if self._unpaged or received > self._page_size:
             # More rows than were asked for: this endpoint does not page, and has sent everything.
             return False

@@ -28,7 +28,7 @@ class StoredValues:
         self._values = sqlite3.connect("", isolation_level=None, check_same_thread=False)
         self._values.execute("PRAGMA journal_mode = OFF")
         self._values.execute("CREATE TABLE custom (owner TEXT, value TEXT)")
-        stored = ((value.owner, json.dumps(value[1:])) for value in map(value_of, rows))
+        stored = ((value.owner, json.dumps(value[1:], default=str)) for value in map(value_of, rows))
         while batch := list(islice(stored, _AT_ONCE)):
             self._values.executemany("INSERT INTO custom VALUES (?, ?)", batch)
         self._values.execute("CREATE INDEX by_owner ON custom (owner)")

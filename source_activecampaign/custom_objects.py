@@ -19,6 +19,7 @@ from activecampaign_client.id_set import IdSet
 from activecampaign_client.page import Page
 from activecampaign_client.warn import Warn
 from source_activecampaign.builder import TestRead
+from source_activecampaign.records import say_oddities
 from source_activecampaign.retriever import EVERYTHING, LOGGER, PageRetriever
 from source_activecampaign.runs import airbyte_errors
 
@@ -148,6 +149,7 @@ class FlattenCustomObject(RecordTransformation):
         typed = typed_record(record, self._plan(), self._warn)
         record.clear()
         record.update(typed)
+        say_oddities(record, self._warn)
 
     def _plan(self) -> ObjectPlan:
         return self.schemas.run.account.once(

@@ -7,15 +7,16 @@ from dataclasses import InitVar, dataclass, field
 from datetime import datetime
 from typing import Any
 
-import orjson
 import requests
 from airbyte_cdk.sources.declarative.extractors.record_extractor import RecordExtractor
 from airbyte_cdk.sources.declarative.extractors.record_filter import RecordFilter
 from airbyte_cdk.sources.declarative.transformations import RecordTransformation
 from airbyte_cdk.sources.types import Config, StreamSlice, StreamState
 
+from activecampaign_client import exact_json
+from activecampaign_client.exact_json import OddObject, oddities
 from activecampaign_client.page import rows_in
-from activecampaign_client.values import field_converters
+from activecampaign_client.values import as_it_came, field_converters
 from activecampaign_client.warn import Warn
 from source_activecampaign.schemas import annotated_schema
 from source_activecampaign.states import FARTHEST_ZONE
@@ -42,6 +43,7 @@ class EnvelopeExtractor(RecordExtractor):
 
     def __post_init__(self, parameters: Mapping[str, Any]) -> None:
         self.record_key = self.record_key or self.endpoint
+        self.warn = Warn(self.name)
 
     @property
     def required_key(self) -> str:
@@ -49,13 +51,20 @@ class EnvelopeExtractor(RecordExtractor):
         return "" if self.optional_key else self.record_key
 
     def extract_records(self, response: requests.Response) -> Iterable[dict[str, Any]]:
-        return self.rows(orjson.loads(response.content))
+        return self.rows(exact_json.loads(response.content))
 
     def rows(self, body: Any) -> list[dict[str, Any]]:
         """The records in the body of an answer."""
         if self.optional_key and self.record_key not in body:
             return []
-        return rows_in(body, self.record_key, self.name)
+        return rows_in(body, self.record_key, self.name, self.warn)
+
+
+def say_oddities(record: Mapping[str, Any], warn: Warn) -> None:
+    """Warn of each field of a typed record in which a number had to become a text, or a text had to be mended."""
+    if isinstance(record, OddObject):
+        for what, field_name in oddities(record):
+            warn(what, field_name)
 
 
 @dataclass
@@ -85,7 +94,9 @@ class TypedRecord(RecordTransformation):
             try:
                 record[key] = convert(value)
             except ValueError:
-                self._warn("untyped", key, type(value).__name__)
+                record[key] = as_it_came(value)
+                self._warn("untyped", key, type(record[key]).__name__)
+        say_oddities(record, self._warn)
 
 
 @dataclass

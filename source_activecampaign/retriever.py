@@ -16,7 +16,7 @@ from airbyte_cdk.sources.types import Config, StreamSlice
 from activecampaign_client.answers import Answer
 from activecampaign_client.id_set import IdSet
 from activecampaign_client.listing import LOOK_AHEAD, Listing
-from activecampaign_client.page import Page, Row, identity_by, rows_in, total_of
+from activecampaign_client.page import Page, Row, identity_by, objects_in, rows_in, skipped_in, total_of
 from source_activecampaign.builder import TestRead
 from source_activecampaign.messages import estimate
 from source_activecampaign.records import EnvelopeExtractor
@@ -128,12 +128,12 @@ class PageRetriever(Retriever):
 
         Beside no rows the API may leave out their key.
         """
-        owners = rows_in(page.body, self.page_key, self.name)
+        owners = objects_in(page.body, self.page_key)
         if not owners and not page.body.get(self.record_key):
             return []
         fresh = {str(row.get("id")) for row in page.rows}
         repeated = {str(row.get("id")) for row in owners} - fresh
-        rows = rows_in(page.body, self.record_key, self.name)
+        rows = rows_in(page.body, self.record_key, self.name, self._extractor.warn)
         return [row for row in rows if str(row.get(self.owner_key)) not in repeated]
 
     def _send(self, stream_slice: StreamSlice, offset: int, uncached: bool) -> Answer:
@@ -154,8 +154,10 @@ class PageRetriever(Retriever):
         if answer.is_gone:
             return Page([], {}, None)
         body = answer.body
-        rows = rows_in(body, self.page_key, self.name) if self.page_key else self._extractor.rows(body)
-        return Page(rows, body, total_of(body), answer.size)
+        warn = self._extractor.warn
+        rows = rows_in(body, self.page_key, self.name, warn) if self.page_key else self._extractor.rows(body)
+        skipped = skipped_in(body, self.page_key or self._extractor.record_key)
+        return Page(rows, body, total_of(body), answer.size, skipped)
 
 
 @dataclass
@@ -211,6 +213,6 @@ class SideloadRetriever(PageRetriever):
     def _is_complete(self, page: Page) -> bool:
         if self.record_key not in page.body:
             return not page.rows
-        came = {str(row.get("id")) for row in page.body[self.record_key]}
+        came = {str(row.get("id")) for row in objects_in(page.body, self.record_key)}
         named = (owner.get(self.include) for owner in page.rows if self.include)
         return all(str(row_id) in came for ids in named if isinstance(ids, list) for row_id in ids)
