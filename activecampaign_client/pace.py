@@ -72,6 +72,8 @@ class Pace:
         self._tickets = self._left = 0
         # The pace is slower by this factor, and was before the last pause.
         self._factor = self._factor_before = 1.0
+        # Of tickets that were not waited for until their turn.
+        self._handed_back: set[int] = set()
         self._quiet = 0
         # When requests left that were not answered 429, for longer than an answer takes.
         self._departures: deque[float] = deque(maxlen=64 * self._requests)
@@ -85,17 +87,27 @@ class Pace:
         with self._lock:
             ticket = self._tickets
             self._tickets += 1
-        while True:
-            with self._lock:
-                now, ahead = self._clock(), ticket - self._left
-                due = max(self._next, self._resume)
-                if not ahead and now >= due:
-                    self._left += 1
-                    self._next = now + self.interval()
-                    self._departures.append(now)
-                    return now
-                rest = max(due - now, 0.0) + ((ahead - 1) * self.interval() + self._GLANCE if ahead else 0.0)
-            self._sleep(rest)
+        try:
+            while True:
+                with self._lock:
+                    now, ahead = self._clock(), ticket - self._left
+                    due = max(self._next, self._resume)
+                    if not ahead and now >= due:
+                        self._next = now + self.interval()
+                        self._departures.append(now)
+                        return now
+                    rest = max(due - now, 0.0) + ((ahead - 1) * self.interval() + self._GLANCE if ahead else 0.0)
+                self._sleep(rest)
+        finally:
+            # However it ends: those behind a ticket that nobody holds any more would wait for ever.
+            self._hand_back(ticket)
+
+    def _hand_back(self, ticket: int) -> None:
+        with self._lock:
+            self._handed_back.add(ticket)
+            while self._left in self._handed_back:
+                self._handed_back.remove(self._left)
+                self._left += 1
 
     def waiting(self) -> tuple[int, float]:
         """How many requests wait for their turn, and the seconds for which a 429 still holds all of them."""

@@ -1,7 +1,8 @@
 """From the manifest to requests of the account's client."""
 
+import math
 from collections.abc import Mapping
-from dataclasses import InitVar, dataclass, field
+from dataclasses import InitVar, dataclass, field, replace
 from typing import Any, Literal
 from urllib.parse import quote
 
@@ -22,22 +23,35 @@ from source_activecampaign.sideloads import Choice, listing_key, with_endpoint
 
 @dataclass
 class Retries:
-    """How often a request is sent, and how long is waited in between; the account's client does both."""
+    """How often a request is sent, and how long is waited in between; the account's client does both, see Limits."""
 
     attempts: int
     forbidden: int
     throttled: int
+    odd: int
+    longest_wait: float
+    patience: float
+    answer: float
     backoff_strategies: list[BackoffStrategy]
 
     @property
     def limits(self) -> Limits:
-        return Limits(self.attempts, self.forbidden, self.throttled)
+        return Limits(
+            attempts=self.attempts,
+            forbidden=self.forbidden,
+            throttled=self.throttled,
+            odd=self.odd,
+            longest_wait=self.longest_wait,
+            patience=self.patience,
+            answer=self.answer,
+        )
 
     def backoff(self, came: requests.Response | Exception, attempts: int) -> float | None:
         """Seconds by the first strategy that has an opinion."""
         answer = came if isinstance(came, (requests.Response, requests.RequestException)) else None
         waits = (strategy.backoff_time(answer, attempts) for strategy in self.backoff_strategies)
-        return next((max(0.0, seconds) for seconds in waits if seconds is not None), None)
+        # What a header says may be less than nothing, or no number.
+        return next((seconds for seconds in waits if seconds is not None and 0 <= seconds < math.inf), None)
 
 
 @dataclass
@@ -69,14 +83,17 @@ class ApiRequester:
         )
         self._is_shared = listing_key(self.path, self.endpoint, self.request_parameters) in self._run.shared_listings
 
-    def send(self, stream_slice: StreamSlice, page: Mapping[str, Any], *, anew: bool = False) -> Answer:
+    def send(
+        self, stream_slice: StreamSlice, page: Mapping[str, Any], *, anew: bool = False, record_key: str = ""
+    ) -> Answer:
         """The answer for a slice; `page` are the parameters of the page. `anew`: not one that came before.
 
-        Raises ApiError.
+        `record_key` is what the answer has to have, if anything. Raises ApiError.
         """
         choice = self._run.sideloads.carried_by(self._carrier) if self.sideloads else Choice()
         joins = choice.joins or self.sideloads == "always"
         request = self._request(stream_slice, page, anew, choice.includes if joins else None)
+        request = replace(request, record_key=record_key)
         account = self._run.account
         send = account.send_shared if self._is_shared or (joins and choice.readers > 1) else account.send
         return send(request, self.error_handler.limits, self.error_handler.backoff)

@@ -124,16 +124,25 @@ class PageRetriever(Retriever):
         return test_read.as_many_pages(pages) if test_read else pages
 
     def rows_beside(self, page: Page) -> list[Row]:
-        """The rows beside a page, without those that a page before it had: their owner was on both."""
+        """The rows beside a page, without those that a page before it had: their owner was on both.
+
+        Beside no rows the API may leave out their key.
+        """
+        owners = rows_in(page.body, self.page_key, self.name)
+        if not owners and not page.body.get(self.record_key):
+            return []
         fresh = {str(row.get("id")) for row in page.rows}
-        repeated = {str(row.get("id")) for row in rows_in(page.body, self.page_key, self.name)} - fresh
+        repeated = {str(row.get("id")) for row in owners} - fresh
         rows = rows_in(page.body, self.record_key, self.name)
         return [row for row in rows if str(row.get(self.owner_key)) not in repeated]
 
     def _send(self, stream_slice: StreamSlice, offset: int, uncached: bool) -> Answer:
         token = {"next_page_token": offset} if offset else None
         answer = self.requester.send(
-            stream_slice, self.paginator.get_request_params(next_page_token=token), anew=uncached
+            stream_slice,
+            self.paginator.get_request_params(next_page_token=token),
+            anew=uncached,
+            record_key=self.page_key or self._extractor.required_key,
         )
         if answer.size > LARGE:
             answer.forget_body()

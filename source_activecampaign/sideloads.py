@@ -11,6 +11,7 @@ fewer requests, and whether all rows came that way.
 """
 
 import json
+import logging
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -19,7 +20,10 @@ from typing import Any, NamedTuple
 
 from activecampaign_client.account import PAGE_SIZE, Account
 from activecampaign_client.answers import Request
+from activecampaign_client.errors import ApiError
 from activecampaign_client.page import total_of
+
+LOGGER = logging.getLogger("airbyte")
 
 StreamConfig = Mapping[str, Any]
 CONTACTS = "contacts"
@@ -76,7 +80,7 @@ class Sideloads:
         return choice if stream in choice.rows else None
 
     def carried_by(self, carrier_path: str) -> Choice:
-        """What is read beside the listing of a carrier. Raises ApiError where it cannot be found out."""
+        """What is read beside the listing of a carrier."""
         candidates = [one for one in self._sideloads.values() if one.carrier_path == carrier_path]
         if not candidates:
             return Choice()
@@ -86,15 +90,27 @@ class Sideloads:
         """How many rows a listing says that it has. Raises ApiError."""
         return total_of(self._account.send(Request(path, {"limit": "1"}, stream=stream)).body)
 
+    def _count(self, path: str, stream: str) -> int | None:
+        """The same; None where the listing cannot be read, which is for its own stream to say."""
+        try:
+            return self.total(path, stream)
+        except ApiError as error:
+            LOGGER.info("Stream %s cannot be counted: %s", stream, error)
+            return None
+
     def _choose(self, candidates: list[Sideload]) -> Choice:
         carrier, carrier_path = candidates[0].carrier, candidates[0].carrier_path
         joins = carrier in self._whole
         uncounted = {one.stream for one in candidates if one.path == carrier_path}
-        totals = {one.stream: self.total(one.path, one.stream) for one in candidates if one.stream not in uncounted}
+        totals = {one.stream: self._count(one.path, one.stream) for one in candidates if one.stream not in uncounted}
         # A stream without a total cannot be counted, one without rows takes one request either way.
         counted = {stream: total for stream, total in totals.items() if total}
-        passes_anyway = joins or bool(uncounted)
-        pages = 0 if passes_anyway or not counted else pages_of(self.total(carrier_path, candidates[0].stream) or 0)
+        pages = 0
+        if not joins and not uncounted:
+            # No pass takes less than one page.
+            pages = 1
+            if is_cheaper_beside(counted, pages):
+                pages = pages_of(self._count(carrier_path, candidates[0].stream) or 0)
         rows = {**dict.fromkeys(uncounted), **(counted if is_cheaper_beside(counted, pages) else {})}
         includes = {self._sideloads[stream].include for stream in rows} | {self._whole.get(carrier, "")}
         return Choice(rows, ",".join(sorted(includes - {""})), joins and bool(rows))

@@ -2,6 +2,7 @@
 
 import heapq
 import random
+import threading
 from collections import deque
 from collections.abc import Callable
 from itertools import count
@@ -289,3 +290,44 @@ def test_any_budget_of_requests_in_a_time_has_its_pace(requests: float, seconds:
 def test_a_budget_of_nothing_is_refused(requests: float, seconds: float) -> None:
     with pytest.raises(ValueError, match="greater than 0"):
         Pace(requests, seconds=seconds)
+
+
+@pytest.mark.parametrize("dies", ["first", "in the middle", "last"])
+def test_a_request_that_breaks_off_while_it_waits_does_not_hold_those_behind_it(dies: str) -> None:
+    now, broken = [0.0], {"first": 0, "in the middle": 1, "last": 2}[dies]
+    waiting = threading.Semaphore(0)
+    go = threading.Event()
+    names: dict[int, int] = {}
+
+    def sleep(seconds: float) -> None:
+        if threading.get_ident() in names:
+            if not go.is_set():
+                waiting.release()
+                assert go.wait(5)
+            if names[threading.get_ident()] == broken:
+                raise MemoryError
+        now[0] += seconds
+
+    pace = Pace(5, lambda: now[0], sleep)
+    pace.wait()
+    left: list[int] = []
+
+    def request(number: int) -> None:
+        names[threading.get_ident()] = number
+        try:
+            pace.wait()
+        except MemoryError:
+            return
+        left.append(number)
+
+    threads = [threading.Thread(target=request, args=(number,), daemon=True) for number in range(3)]
+    for thread in threads:
+        thread.start()
+        assert waiting.acquire(timeout=5)
+    go.set()
+    for thread in threads:
+        thread.join(5)
+    assert sorted(left) == [number for number in range(3) if number != broken]
+    assert pace.waiting()[0] == 0
+    # and whoever comes later has its turn
+    pace.wait()

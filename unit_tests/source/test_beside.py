@@ -77,7 +77,7 @@ def test_given_few_tags_among_many_contacts_when_read_then_their_own_listing_in_
     output = read(catalog("contact_tags", "deal_groups"))
     assert len(rows_by_stream(output)["contact_tags"]) == 50
     assert len(sent(api, "contactTags")) == 2
-    assert len(sent(api, "contacts")) == 1
+    assert sent(api, "contacts") == []
 
 
 def test_given_all_rows_of_contacts_that_are_there_when_read_beside_then_one_request_counts_them(api):
@@ -104,3 +104,15 @@ def test_given_rows_deleted_meanwhile_when_counted_again_then_their_own_listing_
     output = read(catalog("contacts", "contact_lists"), config())
     assert len(rows_by_stream(output)["contact_lists"]) == len(LISTS)
     assert len(sent(api, "contactLists")) == 2
+
+
+@pytest.mark.parametrize("answer", [{"status_code": 403, "json": {}}, {"status_code": 404, "json": {}}])
+def test_given_a_listing_that_is_refused_when_read_with_its_carrier_then_the_carrier_is_read(answer, api, pauses):
+    serve(api)
+    api.get(f"{API}/contactTags", **answer)
+    output = read(catalog("contacts", "contact_tags", "contact_lists"))
+    assert len(rows_by_stream(output)["contacts"]) == CONTACTS
+    assert len(rows_by_stream(output)["contact_lists"]) == len(LISTS)
+    [(kind, sentence)] = errors(output)
+    assert kind == "config_error"
+    assert "contactTags" in sentence
