@@ -46,9 +46,10 @@ class Api:
             return
         request = self._record(scope, body)
         routes = next((one for one in self.sites if request.path.startswith(one.site.prefix)), None)
-        headers: dict[str, str] = {}
-        if routes is None or routes.site.paced:
-            request.throttled, headers = self._paced(request)
+        paced, remaining = routes is None or routes.site.paced, 0
+        if paced:
+            admitted, remaining = self.limiter.admit(request.time)
+            request.throttled = not admitted
         fault = None
         if request.throttled:
             answer = Answer(429, b'{"message":"Too Many Requests"}')
@@ -62,7 +63,10 @@ class Api:
                 _reset(send)
                 return
             answer = self._answer(request, routes, fault)
-        answer.headers.update(headers)
+        if paced:
+            answer.headers.update(self.limiter.headers(remaining))
+        if request.throttled and self.settings.retry_after is not None:
+            answer.headers["Retry-After"] = str(self.settings.retry_after)
         request.status = answer.status
         await _respond(send, answer, midway=fault is not None and fault.kind == "drop_midway")
 
@@ -74,17 +78,6 @@ class Api:
         )
         self.requests.append(request)
         return request
-
-    def _paced(self, request: Request) -> tuple[bool, dict[str, str]]:
-        """Whether the request is one too many, and what the headers say of the budget."""
-        admitted, remaining = self.limiter.admit(request.time)
-        headers = {
-            "RateLimit-Limit": f"{self.settings.requests_per_second:g}",
-            "RateLimit-Remaining": str(max(remaining, 0)),
-        }
-        if not admitted and self.settings.retry_after is not None:
-            headers["Retry-After"] = str(self.settings.retry_after)
-        return not admitted, headers
 
     def _latency(self, request: Request) -> float:
         settings = self.settings

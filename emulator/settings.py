@@ -76,6 +76,13 @@ class Settings:
     rate_limit_window: str = field(
         default="sliding", metadata={"about": "what a second is: sliding, fixed or bucket; off: no limit"}
     )
+    rate_limit_headers: str = field(
+        default="arrival",
+        metadata={
+            "about": "when RateLimit-Remaining is counted: arrival or answer; or absent, zero, nonsense (a different "
+            "one each time)"
+        },
+    )
     retry_after: float | str | None = field(
         default=1, metadata={"about": "Retry-After of a 429, in seconds; null: it says nothing"}
     )

@@ -42,6 +42,31 @@ def test_a_refused_request_does_not_count() -> None:
     assert limiter.admit(11.0)[0]
 
 
+def test_headers_count_when_the_request_came_or_when_the_answer_goes() -> None:
+    for window, at_the_answer in (("sliding", "3"), ("fixed", "3"), ("bucket", "4"), ("off", "5")):
+        settings = Settings(rate_limit_window=window)
+        limiter = RateLimiter(settings)
+        _, remaining = limiter.admit(10.0)
+        limiter.admit(10.1)
+        arrival = limiter.headers(remaining, 10.3)
+        settings.rate_limit_headers = "answer"
+        answer = limiter.headers(remaining, 10.3)
+        assert arrival == {"RateLimit-Limit": "5", "RateLimit-Remaining": "5" if window == "off" else "4"}
+        assert answer == {"RateLimit-Limit": "5", "RateLimit-Remaining": at_the_answer}
+        assert limiter.headers(remaining, 12.5)["RateLimit-Remaining"] == "5"
+
+
+def test_headers_that_say_nothing(client: Client) -> None:
+    def said(how: str) -> list[tuple[str | None, str | None]]:
+        client.emulator.settings.rate_limit_headers = how
+        answers = [client.get("tags") for _ in range(7)]
+        return [(one.headers.get("RateLimit-Limit"), one.headers.get("RateLimit-Remaining")) for one in answers]
+
+    assert set(said("absent")) == {(None, None)}
+    assert set(said("zero")) == {("5", "0")}
+    assert len(set(said("nonsense"))) == 7
+
+
 def test_too_many_requests(client: Client) -> None:
     settings = client.emulator.settings
     settings.patch({"rate_limit_window": "sliding", "requests_per_second": 2, "retry_after": 7})
