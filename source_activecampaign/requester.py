@@ -44,7 +44,8 @@ class ApiRequester:
     """Sends the requests of a stream: `path` and `request_parameters` are templates of the manifest.
 
     Parameters that come out empty are left out. `sideloads` says which requests ask for what is read beside the
-    contacts: `always`, or `joined` where that is read with the contacts themselves.
+    contacts: `always`, or `joined` where that is read with the contacts themselves. `reader` is the stream that the
+    requests are sent for, where that is another one.
     """
 
     name: str
@@ -58,6 +59,7 @@ class ApiRequester:
     permission: str = ""
     may_be_gone: bool = False
     sideloads: Literal["", "joined", "always"] = ""
+    reader: str = ""
 
     def __post_init__(self, parameters: Mapping[str, Any]) -> None:
         self._run = run_of(self.api_budget, self.config)
@@ -86,7 +88,7 @@ class ApiRequester:
             path=path,
             # In one order, so that streams that share a listing ask for the same URL.
             params={key: str(value) for key, value in sorted(params.items()) if value != ""},
-            stream=self.name,
+            stream=self.reader or self.name,
             permission=self.permission,
             may_be_gone=self.may_be_gone,
             anew=anew,
