@@ -39,9 +39,11 @@ from activecampaign_client.errors import ApiError
 from source_activecampaign import deals, sideloads
 from source_activecampaign.cdk import ManifestSource
 from source_activecampaign.config import validate
+from source_activecampaign.contact_failures import ContactFailures
+from source_activecampaign.per_contact import with_failures
 from source_activecampaign.runs import Run, account_of
 from source_activecampaign.schemas import resource
-from source_activecampaign.states import Cursor, messages, not_past, usable
+from source_activecampaign.states import FAILED_CONTACTS, Cursor, messages, not_past, of_streams, usable
 
 try:
     from yaml import CSafeLoader as YamlLoader
@@ -125,29 +127,36 @@ class SourceActiveCampaign(Source):
         selected = {configured.stream.name for configured in catalog.streams}
         manifest = with_streams(self._manifest, selected)
         declared = declared_streams(self._manifest)
-        states = usable(
+        cursors = cursors_of(manifest, selected)
+        found = usable(
             state or [],
             catalog,
-            cursors_of(manifest, selected),
+            cursors,
             lambda name: name in declared or is_custom_object(name),
             began,
         )
+        states = of_streams(found.items())
         source = ManifestSource(manifest, config, catalog, states)
-        with_state = {one.stream.stream_descriptor.name for one in states if one.stream}
+        failures = {
+            name: ContactFailures(name, found.get(name, {}).get(FAILED_CONTACTS))
+            for name, cursor in cursors.items()
+            if cursor.per_contact
+        }
         run = Run(
             self._account(config),
             reads_catalog=True,
             sideloads=sideloads.plan(
                 sideloads.sideloads_of(source.static_streams),
                 selected,
-                "contacts" in selected and not config.get("start_date") and "contacts" not in with_state,
+                "contacts" in selected and not config.get("start_date") and "contacts" not in found,
                 config["custom_fields"] != "off",
             ),
             shared_listings=sideloads.shared_listings(source.static_streams),
+            failures=failures,
         )
         source.belongs_to(run)
-        with run.account.progress.reported():
-            for message in source.read(logger, config, catalog, states):
+        with run.account.progress.reported(selected):
+            for message in with_failures(source.read(logger, config, catalog, states), failures):
                 if message.state:
                     message.state = not_past(message.state, began)
                 yield _without_secrets(message)
@@ -222,15 +231,18 @@ def is_custom_object(name: str) -> bool:
 
 
 def with_streams(manifest: Manifest, names: set[str]) -> dict[str, Any]:
-    """The manifest with these streams only, since building all of them takes a second."""
+    """The manifest with these streams only, since building all of them takes a second.
+
+    Their parameter `reader` tells the listings that one of them needs beside its own whose requests they send.
+    """
 
     def selected(entries: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
         for entry in entries:
             if entry.get("type") == "ConditionalStreams":
                 if streams := list(selected(entry["streams"])):
                     yield {**entry, "streams": streams}
-            elif entry["$parameters"]["name"] in names:
-                yield entry
+            elif (name := entry["$parameters"]["name"]) in names:
+                yield {**entry, "$parameters": {**entry["$parameters"], "reader": name}}
 
     dynamic = manifest.get("dynamic_streams", []) if any(map(is_custom_object, names)) else []
     return {**manifest, "streams": list(selected(manifest["streams"])), "dynamic_streams": dynamic}
