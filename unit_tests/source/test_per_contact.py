@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from airbyte_cdk.test.entrypoint_wrapper import EntrypointOutput
 
-from unit_tests.source.conftest import API, catalog, config, cursor, errors, listing, page, read, rows, sent
+from unit_tests.source.conftest import API, catalog, config, cursor, errors, listing, page, read, rows, sent, warnings
 
 CONTACTS = f"{API}/contacts"
 STREAM = "contact_goals"
@@ -146,6 +146,14 @@ def test_given_an_untimed_stream_when_a_contact_failed_then_its_rows_come_with_t
     api.get(f"{CONTACTS}/2", json=answer)
     second = read("geo_addresses", config(lookback_hours=0), cursor(first))
     assert rows(second) == [{"id": "1", "contact": "2", "contact_udate": "2024-05-01T00:00:00Z"}]
+
+
+def test_given_a_contact_that_was_never_updated_when_an_untimed_stream_is_read_then_its_rows_have_no_date(api, today):
+    api.get(CONTACTS, json=page("contacts", [{"id": "1", "udate": None}], "1"))
+    api.get(f"{CONTACTS}/1", json={"contact": {}, "geoAddresses": [{"id": "7"}]})
+    output = read("geo_addresses")
+    assert rows(output) == [{"id": "7", "contact": "1"}]
+    assert [sentence for sentence in warnings(output) if "geo_addresses" in sentence] == []
 
 
 # ---- all of them
