@@ -59,7 +59,8 @@ class ApiRequester:
     """Sends the requests of a stream: `path` and `request_parameters` are templates of the manifest.
 
     Parameters that come out empty are left out. `sideloads` marks the listing of a carrier, whose pages bring other
-    streams along: `always` where it is read for them, `joined` where they only join a stream of its own.
+    streams along: `always` where it is read for them, `joined` where they only join a stream of its own. `reader` is
+    the stream that the requests are sent for, where that is another one.
     """
 
     name: str
@@ -73,6 +74,7 @@ class ApiRequester:
     permission: str = ""
     may_be_gone: bool = False
     sideloads: Literal["", "joined", "always"] = ""
+    reader: str = ""
 
     def __post_init__(self, parameters: Mapping[str, Any]) -> None:
         self._run = run_of(self.api_budget, self.config)
@@ -107,7 +109,7 @@ class ApiRequester:
             path=path.rstrip("/"),
             # In one order, so that streams that share a listing ask for the same URL.
             params={key: str(value) for key, value in sorted(params.items()) if value != ""},
-            stream=self.name,
+            stream=self.reader or self.name,
             permission=self.permission,
             may_be_gone=self.may_be_gone,
             anew=anew,

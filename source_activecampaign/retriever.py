@@ -38,6 +38,8 @@ class PageRetriever(Retriever):
     `record_key` is the key of the rows in an answer, by default the same as the endpoint. Rows that the API sends
     beside others are paged by these: with the `page_key` contacts, the page is a page of contacts, and of the rows
     under the record key those are taken whose `owner_key` names a contact of the page.
+
+    `reader` is the stream that the rows are read for, where that is another one: they are none of its records.
     """
 
     config: Config
@@ -52,6 +54,7 @@ class PageRetriever(Retriever):
     primary_key: Any = "id"
     page_key: str = ""
     owner_key: str = ""
+    reader: str = ""
 
     def __post_init__(self, parameters: Mapping[str, Any]) -> None:
         self.run = run_of(self.api_budget, self.config)
@@ -76,10 +79,11 @@ class PageRetriever(Retriever):
         self, records_schema: Mapping[str, Any], stream_slice: StreamSlice, test_read: TestRead | None
     ) -> Iterator[StreamData]:
         progress, first = self.run.account.progress, True
+        is_read_for_another = self.reader not in ("", self.name)
         for rows, total in self.row_pages(stream_slice, test_read):
             if test_read:
                 yield from test_read.shown()
-            if first and total is not None:
+            if first and total is not None and not is_read_for_another:
                 progress.add(self.name, expected=total)
                 if not stream_slice.partition:
                     yield estimate(self.name, total)
@@ -89,7 +93,8 @@ class PageRetriever(Retriever):
             ):
                 yield record
                 count += 1
-            progress.add(self.name, rows=count)
+            if not is_read_for_another:
+                progress.add(self.name, rows=count)
 
     def row_pages(
         self, stream_slice: StreamSlice, test_read: TestRead | None = None

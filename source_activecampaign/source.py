@@ -41,11 +41,13 @@ from activecampaign_client.secrets import SHORTEST_IN_DATA, Mask, forms_of, mask
 from source_activecampaign import deals
 from source_activecampaign.cdk import ManifestSource
 from source_activecampaign.config import Refused, read_config, refusal, validate
+from source_activecampaign.contact_failures import ContactFailures
 from source_activecampaign.messages import with_kind_of_failures
+from source_activecampaign.per_contact import with_failures
 from source_activecampaign.runs import Run, account_of
 from source_activecampaign.schemas import resource
 from source_activecampaign.sideloads import CONTACTS, Sideloads, shared_listings, sideloads_of
-from source_activecampaign.states import Cursor, messages, not_past, usable
+from source_activecampaign.states import FAILED_CONTACTS, Cursor, messages, not_past, of_streams, usable
 
 try:
     from yaml import CSafeLoader as YamlLoader
@@ -145,27 +147,35 @@ class SourceActiveCampaign(Source):
         selected = {configured.stream.name for configured in catalog.streams}
         manifest = with_streams(self._manifest, selected)
         declared = declared_streams(self._manifest)
-        states = usable(
+        cursors = cursors_of(manifest, selected)
+        found = usable(
             state or [],
             catalog,
-            cursors_of(manifest, selected),
+            cursors,
             lambda name: name in declared or is_custom_object(name),
             began,
         )
+        states = of_streams(found.items())
         source = ManifestSource(manifest, config, catalog, states)
-        with_state = {one.stream.stream_descriptor.name for one in states if one.stream}
         account = self._account(config)
         streams = source.static_streams
+        failures = {
+            name: ContactFailures(name, found.get(name, {}).get(FAILED_CONTACTS))
+            for name, cursor in cursors.items()
+            if cursor.per_contact
+        }
         run = Run(
             account,
             reads_catalog=True,
-            sideloads=Sideloads(account, sideloads_of(streams), _read_whole(selected, with_state, config)),
+            sideloads=Sideloads(account, sideloads_of(streams), _read_whole(selected, set(found), config)),
             shared_listings=shared_listings(streams),
+            failures=failures,
         )
         source.belongs_to(run)
         in_states = masking(config["api_key"], SHORTEST_IN_DATA)
-        with run.account.progress.reported():
-            for message in with_kind_of_failures(source.read(logger, config, catalog, states)):
+        with run.account.progress.reported(selected):
+            read = with_failures(source.read(logger, config, catalog, states), failures)
+            for message in with_kind_of_failures(read):
                 if message.state:
                     message.state = not_past(message.state, began)
                 yield _without_secrets(message, in_states)
@@ -253,15 +263,18 @@ def is_custom_object(name: str) -> bool:
 
 
 def with_streams(manifest: Manifest, names: set[str]) -> dict[str, Any]:
-    """The manifest with these streams only, since building all of them takes a second."""
+    """The manifest with these streams only, since building all of them takes a second.
+
+    Their parameter `reader` tells the listings that one of them needs beside its own whose requests they send.
+    """
 
     def selected(entries: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
         for entry in entries:
             if entry.get("type") == "ConditionalStreams":
                 if streams := list(selected(entry["streams"])):
                     yield {**entry, "streams": streams}
-            elif entry["$parameters"]["name"] in names:
-                yield entry
+            elif (name := entry["$parameters"]["name"]) in names:
+                yield {**entry, "$parameters": {**entry["$parameters"], "reader": name}}
 
     dynamic = manifest.get("dynamic_streams", []) if any(map(is_custom_object, names)) else []
     return {**manifest, "streams": list(selected(manifest["streams"])), "dynamic_streams": dynamic}

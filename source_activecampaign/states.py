@@ -58,7 +58,12 @@ def messages(raw: Any) -> list[AirbyteStateMessage]:
     >>> message.stream.stream_descriptor.name
     'contacts'
     """
-    return [_message(name, state) for name, state in _named(raw)]
+    return of_streams(_named(raw))
+
+
+def of_streams(states: Iterable[tuple[str, Any]]) -> list[AirbyteStateMessage]:
+    """The messages of states, given with the names of their streams."""
+    return [_message(name, state) for name, state in states]
 
 
 def usable(
@@ -67,7 +72,7 @@ def usable(
     cursors: Mapping[str, Cursor],
     exists: Callable[[str], bool],
     began: datetime,
-) -> list[AirbyteStateMessage]:
+) -> dict[str, dict[str, Any]]:
     """The states that the streams of the catalog can go on from, in the form in which this version writes them.
 
     Only those of streams that are read incrementally: the CDK would follow the others', too. A date in another form is
@@ -83,7 +88,7 @@ def usable(
         for name, state in found.items()
         if name in incremental and name in cursors
     }
-    return [_message(name, state) for name, state in understood.items() if state]
+    return {name: state for name, state in understood.items() if state}
 
 
 def _named(raw: Any) -> Iterator[tuple[str, Any]]:
@@ -145,6 +150,7 @@ class _State:
         return found
 
     def _of_contacts(self, state: Any) -> dict[str, Any]:
+        # The lookback window in it is of no use: of a contact that changed, all rows are passed on.
         own = {self.cursor.field, "state", "parent_state", "use_global_cursor", "lookback_window", FAILED_CONTACTS}
         if not own.intersection(_mapping(state)):
             raise ValueError(f"there is no date under {self.cursor.field!r}")

@@ -348,6 +348,58 @@ def test_given_a_forbidden_stream_when_read_then_it_fails_with_a_sentence_and_th
     assert "/api/3/lists" in error["message"]
 
 
+def test_given_a_contact_that_fails_when_read_then_the_others_arrive_and_it_does_as_soon_as_it_answers(
+    emulator: Emulator, connect: Connect
+) -> None:
+    goals = emulator.account.rows("contactGoals")
+    broken = str(goals[0]["contact"])
+    missing = ids([row for row in goals if str(row["contact"]) == broken])
+    emulator.settings.patch({"faults": [Fault("400", f"/contacts/{broken}/contactGoals")]})
+    first = read_everything(connect(emulator), "contact_goals")
+    assert first.exit_code == 1
+    assert ids(first.records["contact_goals"]) == ids(goals) - missing
+    assert first.statuses == {"contact_goals": "INCOMPLETE"}
+    [error] = [one for one in first.errors if one["stream"]]
+    assert f"contact {broken} " in error["message"]
+
+    emulator.settings.patch({"faults": []})
+    second = read_everything(connect(emulator), "contact_goals", state=first.state)
+    assert second.exit_code == 0, second.text
+    assert second.statuses == {"contact_goals": "COMPLETE"}
+    assert missing <= ids(second.records["contact_goals"])
+    assert len(second.records["contact_goals"]) < len(goals) / 2
+
+
+@pytest.mark.parametrize(("stream", "resource"), [("task_types", "dealTasktypes"), ("lists", "lists")])
+def test_given_an_edit_that_moves_only_udate_when_read_again_then_the_row_arrives(
+    emulator: Emulator, connect: Connect, stream: str, resource: str
+) -> None:
+    first = read_everything(connect(emulator), stream)
+    edited = str(emulator.account.rows(resource)[0]["id"])
+    before = emulator.account.rows(resource)[0]
+    now = datetime.now(timezone.utc).isoformat(timespec="seconds")
+    emulator.account.update(resource, edited, _updated="2019-01-01T00:00:00+00:00", udate=now)
+    cursor = next(name for name in ("updated_utc_timestamp", "updated_timestamp") if name in before)
+    assert emulator.account.rows(resource)[0][cursor] <= before[cursor]
+    second = read_everything(connect(emulator), stream, state=first.state)
+    assert edited in ids(second.records[stream])
+
+
+def test_given_a_damaged_state_of_one_stream_when_read_again_then_the_others_go_on(
+    emulator: Emulator, connect: Connect
+) -> None:
+    first = read_everything(connect(emulator), "contacts", "tags")
+    damaged = [
+        {"type": "STREAM", "stream": {"stream_descriptor": {"name": "contacts"}, "stream_state": {"udate": 1714550400}}}
+    ]
+    kept = [one for one in first.state if one["stream"]["stream_descriptor"]["name"] == "tags"]
+    second = read_everything(connect(emulator), "contacts", "tags", state=damaged + kept)
+    assert second.exit_code == 0, second.text
+    assert ids(second.records["contacts"]) == ids(emulator.account.rows("contacts"))
+    assert len(second.records["tags"]) < len(first.records["tags"])
+    assert second.logs.count("Stream contacts: its state cannot be used") == 1
+
+
 # Streams by how their listing is paged and ordered, with the resource behind each.
 PAGED = {
     "contacts": "contacts",  # by id

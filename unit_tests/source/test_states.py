@@ -191,8 +191,9 @@ def test_the_moment_that_a_state_is_taken_for_is_never_later_than_it_may_mean(va
 
 
 def understood(state: Any, cursor: Cursor) -> dict[str, Any]:
-    found = usable(messages({"contacts": state}), catalog("contacts"), {"contacts": cursor}, bool, BEGAN)
-    return dict(found[0].stream.stream_state.__dict__) if found else {}
+    return usable(messages({"contacts": state}), catalog("contacts"), {"contacts": cursor}, bool, BEGAN).get(
+        "contacts", {}
+    )
 
 
 def test_the_state_of_this_version_is_taken_as_it_is(caplog):
