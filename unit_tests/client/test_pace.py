@@ -215,6 +215,13 @@ def test_the_pace_returns_within_two_minutes(headers: str, window: str) -> None:
     assert one.now - left_alone < 120
 
 
+def test_an_uneven_network_is_not_taken_for_somebody_else_in_a_long_read() -> None:
+    runs = [Simulation("sliding", 0.1, 0.0, seed) for seed in range(10)]
+    for one in runs:
+        one.run(1000)
+    assert sum(one.now for one in runs) < 1.2 * len(runs) * 1000 / LIMIT
+
+
 def test_a_long_pause_is_not_risked_more_often_than_it_is_worth() -> None:
     one = Simulation("sliding", 0.0, 2.0, seed=1)
     one.run(1000, retry_after=30)
