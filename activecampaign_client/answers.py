@@ -484,10 +484,3 @@ def retry_after(answer: Answer, default: float = 1.0) -> float:
     """Seconds to wait after a 429: what was asked for, but at most LONGEST_PAUSE; `default` where nothing was."""
     asked = asked_pause(answer)
     return default if asked is None else min(asked, LONGEST_PAUSE)
-
-
-def number_in(answer: Answer, header: str) -> float | None:
-    try:
-        return float(answer.response.headers.get(header, ""))
-    except ValueError:
-        return None

@@ -1,6 +1,7 @@
 """One request, sent as often as it takes."""
 
 import logging
+import re
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
@@ -203,5 +204,5 @@ class Sender:
 
 
 def _listing_of(request: Request) -> str:
-    """What is asked for, page by page and contact by contact, with requests of one kind."""
-    return request.stream or request.path
+    """What is asked for page by page, or contact by contact: the path without the ids in it."""
+    return re.sub(r"/\d+(?=/|$)", "/*", request.path)

@@ -371,6 +371,25 @@ def test_a_contact_that_is_gone_is_no_oddness():
     assert (len(sync.answered), len(sync.transport.requests)) == (3, 3)
 
 
+def test_one_listing_says_nothing_about_another_of_the_same_stream():
+    contacts = [Request(path, stream="contact_goals") for path in ("contacts", "contacts", "contacts/7/contactGoals")]
+    sync = Sync(lambda now, path: ODD["400"] if "/" in path else TAGS).run(contacts)
+    [(_, error)] = sync.failed
+    assert (len(sync.transport.requests), error.kind) == (3, "system")
+
+
+def test_an_odd_answer_to_one_contact_is_asked_again():
+    contacts = [Request(f"contacts/{number}/contactGoals", stream="contact_goals") for number in range(3)]
+    asked: list[str] = []
+
+    def says(now: float, path: str) -> Said:
+        asked.append(path)
+        return ODD["400"] if len(asked) == 2 else TAGS
+
+    sync = Sync(says).run(contacts)
+    assert (len(sync.answered), sync.failed, len(asked)) == (3, [], 4)
+
+
 def test_one_listing_says_nothing_about_another():
     sync = Sync(lambda now, path: ODD["404"] if path == "sms" else TAGS).run([*many(3), *many(1, "sms")])
     assert len(sync.failed) == 1
