@@ -504,12 +504,17 @@ def test_given_streams_that_contacts_carry_when_read_together_then_one_pass_serv
         assert ids(together.records[stream]) == ids(emulator.account.rows(resource)), stream
 
 
-def test_given_one_stream_that_contacts_carry_when_read_alone_then_it_reads_its_own_listing(
-    emulator: Emulator, connect: Connect
+@pytest.mark.parametrize(("contacts", "path"), [(250, "/api/3/contacts"), (450, "/api/3/contactTags")])
+def test_given_one_stream_that_contacts_carry_when_read_alone_then_in_the_way_that_takes_fewer_requests(
+    connect: Connect, contacts: int, path: str
 ) -> None:
-    output = read_everything(connect(emulator), "contact_tags")
-    assert {request.path for request in emulator.requests[-5:]} == {"/api/3/contactTags"}
-    assert ids(output.records["contact_tags"]) == ids(emulator.account.rows("contactTags"))
+    """400 tags take 4 requests, or as many as there are pages of contacts."""
+    with Emulator(Account.demo(seed=1, contacts=contacts, rows={"contactTags": 400})) as emulator:
+        emulator.settings.patch({"rate_limit_window": "off"})
+        output = read_everything(connect(emulator), "contact_tags")
+        pages = [request for request in emulator.requests if request.query.get("limit") == "100"]
+        assert {request.path for request in pages if "contact" in request.path} == {path}
+        assert ids(output.records["contact_tags"]) == ids(emulator.account.rows("contactTags"))
 
 
 def test_given_changed_contacts_only_when_read_again_then_the_streams_beside_them_are_still_complete(
