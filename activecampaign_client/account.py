@@ -10,13 +10,16 @@ from typing import Any, TypeVar
 
 import requests
 
-from activecampaign_client.answers import Action, Answer, Attempts, Limits, Request, judge, number_in, retry_after
+from activecampaign_client.answers import Answer, Limits, Request, asked_pause, retry_after
 from activecampaign_client.listing import LOOK_AHEAD, Listing
 from activecampaign_client.pace import Pace
-from activecampaign_client.page import Page, Row, identity_by, rows_in, total_of
+from activecampaign_client.page import Page, Row, identity_by, rows_in, skipped_in, total_of
 from activecampaign_client.progress import Progress
+from activecampaign_client.secrets import SHORTEST_IN_DATA, masking
+from activecampaign_client.sending import Backoff, Outcome, Sender
 from activecampaign_client.session import Session
 from activecampaign_client.shared_answers import SharedAnswers
+from activecampaign_client.warn import Warn
 
 LOGGER = logging.getLogger(__name__)
 _T = TypeVar("_T")
@@ -27,13 +30,6 @@ THREADS = 128
 
 # https://developers.activecampaign.com/reference/pagination: 100 is the most that is ever answered.
 PAGE_SIZE = 100
-
-# Seconds until a connection stands, and between two bytes of an answer.
-TIMEOUTS = (10.0, 120.0)
-
-# How many seconds to wait before the next attempt, by what came and how many attempts there were; None leaves it to
-# the account.
-Backoff = Callable[[requests.Response | Exception, int], float | None]
 
 
 class Account:
@@ -60,6 +56,7 @@ class Account:
         self._headers = {"Accept": "application/json", "User-Agent": user_agent, "Api-Token": api_key}
         self._sleep = sleep
         self.pace = Pace(requests_per_second, clock, sleep)
+        self._sender = Sender(api_url, self._exchange, self.pace.wait, self.rest, clock)
         self.progress = Progress(self.pace.waiting)
         self.answers = SharedAnswers()
         # A thread that never starts costs nothing.
@@ -68,6 +65,7 @@ class Account:
         self._session = Session(THREADS)
         self._lock = threading.Lock()
         self._once: dict[str, Future[Any]] = {}
+        self._mask = masking(api_key, SHORTEST_IN_DATA)
 
     def url(self, request: Request) -> str:
         return f"{self.root}/api/3/{request.path}"
@@ -77,19 +75,7 @@ class Account:
 
         Raises ApiError with the sentence for the user where it cannot be had.
         """
-        attempts = Attempts()
-        while True:
-            outcome = self._exchange(request)
-            attempts.add(outcome)
-            verdict = judge(outcome, attempts, request, self.root, limits)
-            if verdict.action is Action.FAIL:
-                raise verdict.error()
-            if verdict.action is not Action.RETRY:
-                assert isinstance(outcome, Answer)  # noqa: S101 - silence is never accepted
-                return outcome
-            came = outcome.response if isinstance(outcome, Answer) else outcome
-            seconds = backoff(came, attempts.count) if backoff else None
-            self.rest(default_backoff(outcome, attempts) if seconds is None else seconds)
+        return self._sender.send(request, limits, backoff)
 
     def rest(self, seconds: float) -> None:
         """Wait before a request is sent again."""
@@ -117,14 +103,16 @@ class Account:
         `record_key` is the key of the rows in an answer, by default the same as the path; `key` are the fields that
         tell rows apart. `request` says more of the requests than the path and the parameters do. Raises ApiError.
         """
-        sample = replace(request or Request(path, stream=path), path=path)
+        sample = replace(request or Request(path, stream=path), path=path, record_key=record_key or path)
+        warn = Warn(path)
 
         def send(offset: int, uncached: bool) -> Answer:
             page = {"limit": str(PAGE_SIZE), "offset": str(offset)}
             return self.send(replace(sample, params={**params, **page}, anew=uncached))
 
         def read(answer: Answer) -> Page:
-            return Page(rows_in(answer.body, record_key or path, path), answer.body, total_of(answer.body), answer.size)
+            body, under = answer.body, record_key or path
+            return Page(rows_in(body, under, path, warn), body, total_of(body), answer.size, skipped_in(body, under))
 
         listing = Listing(
             path, send, read, identity_by(key), PAGE_SIZE, self.executor, look_ahead=look_ahead, is_busy=self.is_busy
@@ -140,35 +128,51 @@ class Account:
         """
         return (row for page in self.pages(path, record_key, **more) for row in page.rows)
 
-    def _exchange(self, request: Request) -> Answer | requests.RequestException:
+    def _exchange(self, request: Request, departure: float, timeout: tuple[float, float]) -> Outcome:
         headers = {**self._headers, "Cache-Control": "no-cache"} if request.anew else self._headers
         prepared = self._session.prepare_request(
             requests.Request(
                 request.method, self.url(request), headers=headers, params=request.params, json=request.body
             )
         )
-        departure = self.pace.wait()
         self.progress.add(request.stream, requests=1)
         try:
-            answer = Answer(request, self._session.send(prepared, timeout=TIMEOUTS))
+            answer = Answer(request, self._without_key(self._session.send(prepared, timeout=timeout)))
         except requests.RequestException as error:
             return error
         self.learn(departure, answer)
         return answer
 
+    def _without_key(self, response: requests.Response) -> requests.Response:
+        """The response without this account's own key, which so comes into no record, schema, state or sentence."""
+        for name, value in response.headers.items():
+            response.headers[name] = self._mask(value)
+        # As Latin-1 every body is a text, and the same bytes again.
+        body = response.content.decode("latin-1")
+        if (masked := self._mask(body)) != body:
+            response._content = masked.encode("latin-1")
+            if response.ok:
+                self.once("the key in the data", self._warn_of_key)
+        return response
+
+    @staticmethod
+    def _warn_of_key() -> None:
+        LOGGER.warning("The account's own data has the API key in it, which is replaced by ****.")
+
     def learn(self, departure: float, answer: Answer) -> None:
         """What an answer says about the budget."""
         if answer.status == requests.codes.too_many_requests:
-            seconds = retry_after(answer)
-            LOGGER.info(
-                "ActiveCampaign asked for a pause of %g s (HTTP 429): the account's limit is shared by everything "
-                "that uses it.",
-                seconds,
-            )
-            self.pace.throttled(seconds)
+            seconds, (_, held) = retry_after(answer), self.pace.waiting()
+            # Requests that were under way together are all answered so.
+            if not held or seconds > held + 1:
+                LOGGER.info(
+                    "ActiveCampaign asked for a pause of %g s (HTTP 429): the account's limit is shared by everything "
+                    "that uses it.",
+                    asked_pause(answer) or seconds,
+                )
+            self.pace.throttled(seconds, departure)
         else:
-            limit, remaining = (number_in(answer, f"RateLimit-{name}") for name in ("Limit", "Remaining"))
-            self.pace.served(departure, limit, remaining)
+            self.pace.served()
 
     def once(self, key: str, read: Callable[[], _T]) -> _T:
         """The result of `read` for this key, read by the first who asks while the others wait for it.
@@ -192,10 +196,3 @@ class Account:
         """Whether requests wait for their turn."""
         queue, _ = self.pace.waiting()
         return queue > 0
-
-
-def default_backoff(outcome: Answer | requests.RequestException, attempts: Attempts) -> float:
-    """Seconds until the next attempt: what a 429 says, else 1, 2, 4, ... and never more than 30."""
-    if isinstance(outcome, Answer) and outcome.status == requests.codes.too_many_requests:
-        return retry_after(outcome)
-    return float(min(30, 2 ** (attempts.count - 1)))

@@ -5,16 +5,21 @@ empty or cut off with status 200, that a login page comes with 200, and that a 4
 by others.
 """
 
+import math
+import re
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime, timezone
+from email.utils import parsedate_to_datetime
 from enum import Enum
 from functools import cached_property
 from typing import Any
 
-import orjson
 import requests
+from urllib3.exceptions import NewConnectionError, ReadTimeoutError
 
+from activecampaign_client import exact_json
 from activecampaign_client.errors import ApiError, Kind
 
 
@@ -42,10 +47,16 @@ class Request:
     proves_key: bool = False
     # The server itself is to answer, also where an earlier answer would do for somebody else.
     anew: bool = False
+    # The key without which a body that speaks of an error is one, whatever its status; none where it may be missing.
+    record_key: str = ""
 
     @property
     def place(self) -> str:
         return f"{self.method} /api/3/{self.path}"
+
+
+# What every key may send, whatever it may read: https://developers.activecampaign.com/reference/get-logged-in-user
+PROOF = Request("users/me", proves_key=True)
 
 
 class Answer:
@@ -78,14 +89,15 @@ class Answer:
     def body(self) -> Any:
         """The parsed JSON, such as `{"tags": [{"id": "1", "tag": "vip"}], "meta": {"total": "1"}}`.
 
-        Raises ValueError, saying what was there instead, for anything that is not JSON.
+        Numbers keep all their digits (see `exact_json`). Raises ValueError, saying what was there instead, for anything
+        that is not JSON.
         """
         content = self.response.content
         if not content.strip():
             raise ValueError("an empty body")
         try:
-            return orjson.loads(content)
-        except orjson.JSONDecodeError:
+            return exact_json.loads(content)
+        except ValueError:
             kind = "an HTML page" if content.lstrip()[:1] == b"<" else "a body that is not complete JSON"
             raise ValueError(kind) from None
 
@@ -93,25 +105,37 @@ class Answer:
         """Let go of the parsed body, which takes several times the memory of its text; `body` parses it again."""
         self.__dict__.pop("body", None)
 
-    def is_readable(self) -> bool:
-        """Whether it is a good one, and JSON."""
+    @property
+    def is_json(self) -> bool:
         try:
             _ = self.body
         except ValueError:
             return False
-        return self.status == 200
+        return True
+
+    def is_readable(self) -> bool:
+        """Whether it is a good one, and JSON."""
+        return self.status == 200 and self.is_json
 
 
 @dataclass(frozen=True)
 class Limits:
-    """How often a request is sent until it counts as failed.
+    """How often a request is sent, and for how many seconds, until it counts as failed.
 
     `forbidden`: while it is answered 403. `throttled`: while it is answered 429, which does not count as an attempt.
+    `odd`: while the answer makes no sense in a listing that was answered well before. `longest_wait`: seconds between
+    two attempts, unless a 429 asks for more. `patience`: seconds for which an account that answers nobody is waited
+    for. `answer`: seconds until an answer has come whole. `total`: seconds after which nothing is sent any more.
     """
 
     attempts: int = 6
     forbidden: int = 3
     throttled: int = 31
+    odd: int = 4
+    longest_wait: float = 60.0
+    patience: float = 600.0
+    answer: float = 300.0
+    total: float = math.inf
 
 
 class Attempts:
@@ -127,6 +151,10 @@ class Attempts:
 
     def ended_with(self, status: int) -> int:
         return self._outcomes[status]
+
+    def forget(self) -> None:
+        """Start anew: what happened says nothing about the request."""
+        self._outcomes.clear()
 
     @property
     def count(self) -> int:
@@ -156,6 +184,10 @@ class Verdict:
 
 _ACCEPT = Verdict(Action.ACCEPT)
 _WHERE = "Settings > Developer in ActiveCampaign"
+_REPORT = "Please report this to the maintainers of the connector."
+
+# Seconds that a Retry-After is granted at once. Whoever asks for more is asked again then, and may ask for the rest.
+LONGEST_PAUSE = 900.0
 
 
 def judge(
@@ -164,8 +196,12 @@ def judge(
     request: Request,
     root: str,
     limits: Limits | None = None,
+    *,
+    answered_before: bool = False,
 ) -> Verdict:
     """What a request's outcome means; `attempts` counts this one already, `root` is the API URL of the account.
+
+    `answered_before`: requests of its listing were answered well, so that one that is not may be an accident.
 
     A request that only reads is sent again wherever that may help. One that writes is sent again only where the API
     certainly did nothing with it: it has no idempotency key, and a second POST may write a second time.
@@ -180,21 +216,69 @@ def judge(
     <Action.FAIL: 'fail'>
     """
     limits = limits or Limits()
-    verdict = _of_answer(outcome, request, root) if isinstance(outcome, Answer) else _of_silence(outcome, request, root)
+    verdict = _of(outcome, request, root)
     if verdict.action is not Action.RETRY:
-        return verdict
+        odd = _of_oddness(outcome, request, answered_before)
+        return _again(odd, attempts, limits.odd) if odd else verdict
     status = outcome.status if isinstance(outcome, Answer) else Attempts.NO_ANSWER
     if status in (requests.codes.unauthorized, requests.codes.forbidden):
         again = attempts.ended_with(status) < limits.forbidden and attempts.count < limits.attempts
         return verdict if again else Verdict(Action.FAIL, verdict.sentence, verdict.kind)
     if status == requests.codes.too_many_requests:
         return verdict if attempts.ended_with(status) < limits.throttled else Verdict(Action.FAIL, verdict.sentence)
-    if not _is_safe_to_repeat(outcome, request):
+    if not (is_repeatable(request) or _never_left(outcome)):
         sentence = f"{verdict.sentence} Whether ActiveCampaign has done what was asked is not known."
         return Verdict(Action.FAIL, sentence, verdict.kind)
-    if attempts.count < limits.attempts:
+    return _again(verdict, attempts, limits.attempts)
+
+
+def is_answered(outcome: Answer | requests.RequestException) -> bool:
+    """Whether the API itself has answered, if only to refuse; where it has not, the whole account may be out.
+
+    >>> response = requests.Response()
+    >>> response.status_code = 404
+    >>> is_answered(Answer(Request("tags"), response)), is_answered(requests.ConnectionError())
+    (True, False)
+    """
+    if not isinstance(outcome, Answer):
+        return False
+    if 200 <= outcome.status < 300:
+        return outcome.known_good or outcome.is_json
+    return outcome.status != requests.codes.request_timeout and outcome.status < 500
+
+
+def may_pass(outcome: Answer | requests.RequestException) -> bool:
+    """Whether silence is what an outage looks like, too, and not only a wrong API URL."""
+    return not (isinstance(outcome, requests.exceptions.SSLError) or _is_unknown_host(outcome))
+
+
+def about(outcome: Answer | requests.RequestException, request: Request, root: str) -> str:
+    """The sentence for people about what came, or what did not."""
+    return _of(outcome, request, root).sentence
+
+
+def gave_up(why: str, seconds: float) -> Verdict:
+    """Nothing has been answered for so long; `why` is the sentence about the last attempt."""
+    return Verdict(
+        Action.FAIL,
+        f"ActiveCampaign has answered nothing for {seconds / 60:.0f} minutes. The last attempt: {why} Run the sync "
+        "again later: it goes on from the last state.",
+    )
+
+
+def is_repeatable(request: Request) -> bool:
+    """Whether sending it a second time does no more than sending it once."""
+    return request.method in ("GET", "HEAD", "PUT", "DELETE")
+
+
+def _again(verdict: Verdict, attempts: Attempts, limit: int) -> Verdict:
+    if attempts.count < limit:
         return verdict
     return Verdict(Action.FAIL, f"{verdict.sentence} It was tried {attempts.count} times.", verdict.kind)
+
+
+def _of(outcome: Answer | requests.RequestException, request: Request, root: str) -> Verdict:
+    return _of_answer(outcome, request, root) if isinstance(outcome, Answer) else _of_silence(outcome, request, root)
 
 
 def _of_answer(answer: Answer, request: Request, root: str) -> Verdict:
@@ -209,20 +293,7 @@ def _of_answer(answer: Answer, request: Request, root: str) -> Verdict:
             "config",
         )
     if status in (401, 403):
-        if request.proves_key:
-            sentence = f"ActiveCampaign did not accept the API key. Copy the API key from {_WHERE}."
-        else:
-            refusal = (
-                "ActiveCampaign does not let this API key read"
-                if request.method == "GET"
-                else "ActiveCampaign does not let this API key write"
-            )
-            sentence = (
-                f"{refusal} {request.path} (HTTP {status} at {place}). The user of the key needs "
-                f"{request.permission or 'access to it'}, which an administrator grants under Settings > Users and "
-                "groups; some plans do not include it. If every stream says so, the API key is wrong."
-            )
-        return Verdict(Action.RETRY, sentence, "config")
+        return _of_refusal(request, status)
     if status == 402:
         return Verdict(
             Action.FAIL, "ActiveCampaign has suspended this account's API for an unpaid invoice (HTTP 402).", "config"
@@ -241,20 +312,36 @@ def _of_answer(answer: Answer, request: Request, root: str) -> Verdict:
             )
         return Verdict(Action.FAIL, sentence, "config")
     if status == 429:
+        pause = asked_pause(answer)
         return Verdict(
             Action.RETRY,
             f"The account's limit of requests left no room for {place} (HTTP 429): it is shared by everything that "
-            "uses the account.",
+            f"uses the account.{'' if pause is None else f' ActiveCampaign asked for a pause of {pause:g} s.'}",
         )
     if status == 408 or status >= 500:
         return Verdict(Action.RETRY, f"{root}/api/3/{request.path} answered with HTTP {status}.")
-    said = said_by(answer)
-    return Verdict(
-        Action.FAIL,
-        f"ActiveCampaign did not accept {place} (HTTP {status}){f': {said}' if said else ''}. Please report this to "
-        "the maintainers of the connector.",
-        "system",
-    )
+    refusal = f"ActiveCampaign did not accept {place} (HTTP {status}){_quoted(answer)}."
+    # What is read is asked for in our words, what is written are the user's.
+    if request.method == "GET":
+        return Verdict(Action.FAIL, f"{refusal} {_REPORT}", "system")
+    return Verdict(Action.FAIL, refusal, "config")
+
+
+def _of_refusal(request: Request, status: int) -> Verdict:
+    if request.proves_key:
+        sentence = f"ActiveCampaign did not accept the API key. Copy the API key from {_WHERE}."
+    else:
+        refusal = (
+            "ActiveCampaign does not let this API key read"
+            if request.method == "GET"
+            else "ActiveCampaign does not let this API key write"
+        )
+        sentence = (
+            f"{refusal} {request.path} (HTTP {status} at {request.place}). The user of the key needs "
+            f"{request.permission or 'access to it'}, which an administrator grants under Settings > Users and "
+            "groups; some plans do not include it. If every stream says so, the API key is wrong."
+        )
+    return Verdict(Action.RETRY, sentence, "config")
 
 
 def _of_body(answer: Answer, request: Request, root: str) -> Verdict:
@@ -269,24 +356,67 @@ def _of_body(answer: Answer, request: Request, root: str) -> Verdict:
     return _ACCEPT
 
 
+def _of_oddness(answer: Answer | requests.RequestException, request: Request, answered_before: bool) -> Verdict | None:
+    """An answer that makes no sense, or none after those that came before; None for all others."""
+    if not isinstance(answer, Answer) or answer.known_good or request.method != "GET":
+        return None
+    if answer.is_gone and request.may_be_gone:
+        return None
+    if answer.status == 200 and _speaks_of_error(answer, request.record_key):
+        sentence = f"ActiveCampaign answered {request.place} without {request.record_key}{_quoted(answer)}."
+    elif answered_before and answer.status in (400, 404):
+        sentence = (
+            f"ActiveCampaign answered requests of this kind well, and then {request.place} with HTTP "
+            f"{answer.status}{_quoted(answer)}."
+        )
+    else:
+        return None
+    if answered_before:
+        return Verdict(Action.RETRY, sentence)
+    return Verdict(Action.RETRY, f"{sentence} {_REPORT}", "system")
+
+
+def _speaks_of_error(answer: Answer, record_key: str) -> bool:
+    body = answer.body
+    return (
+        bool(record_key)
+        and isinstance(body, Mapping)
+        and record_key not in body
+        and any(key in body for key in _KEYS_OF_ERRORS)
+    )
+
+
 def _of_silence(error: requests.RequestException, request: Request, root: str) -> Verdict:
     url = f"{root}/api/3/{request.path}"
     if isinstance(error, requests.exceptions.SSLError):
         sentence = f"The TLS certificate of {url} could not be verified. Check the API URL."
-    elif isinstance(error, requests.exceptions.Timeout):
+    elif isinstance(error, requests.exceptions.Timeout) or isinstance(_cause(error), ReadTimeoutError):
         sentence = f"{url} did not answer in time. Check the API URL if this persists."
-    elif isinstance(error, requests.exceptions.ConnectionError) and "resol" in str(error):
+    elif _is_unknown_host(error):
         sentence = f"The host of {url} is unknown. Check the API URL and the account name in it."
     else:
         sentence = f"The connection to {url} failed ({type(error).__name__}). Check the API URL."
     return Verdict(Action.RETRY, sentence)
 
 
-def _is_safe_to_repeat(outcome: Answer | requests.RequestException, request: Request) -> bool:
-    if request.method in ("GET", "HEAD", "PUT", "DELETE"):
-        return True
-    # Without a connection nothing was sent.
-    return isinstance(outcome, requests.exceptions.ConnectTimeout)
+def _is_unknown_host(outcome: Answer | requests.RequestException) -> bool:
+    return isinstance(outcome, requests.exceptions.ConnectionError) and "resol" in str(outcome)
+
+
+def _never_left(outcome: Answer | requests.RequestException) -> bool:
+    """Whether there was no connection, so that nothing was sent."""
+    if not isinstance(outcome, requests.exceptions.ConnectionError):
+        return False
+    reason = getattr(_cause(outcome), "reason", None)
+    return isinstance(outcome, requests.exceptions.ConnectTimeout) or isinstance(reason, NewConnectionError)
+
+
+def _cause(error: requests.RequestException) -> Any:
+    """What urllib3 said."""
+    return error.args[0] if error.args else None
+
+
+_KEYS_OF_ERRORS = ("message", "error", "errors")
 
 
 def said_by(answer: Answer) -> str:
@@ -299,28 +429,58 @@ def said_by(answer: Answer) -> str:
         body = answer.body
     except ValueError:
         return ""
-    if not isinstance(body, Mapping):
-        return ""
+    fields = body if isinstance(body, Mapping) else {"errors": body}
     parts: list[str] = []
-    for key in ("message", "error", "errors", "failureReasons"):
-        value = body.get(key)
-        for one in value if isinstance(value, list) else [value]:
-            if isinstance(one, Mapping):
-                texts = (one.get(name) for name in ("title", "detail", "failureReason"))
-                parts.append(": ".join(text.strip(" .") for text in texts if isinstance(text, str) and text.strip()))
-            elif isinstance(one, str):
-                parts.append(one.strip(" ."))
-    return "; ".join(dict.fromkeys(part for part in parts if part))[:500]
+    for key in (*_KEYS_OF_ERRORS, "failureReasons"):
+        value = fields.get(key)
+        parts.extend(_text_of(one) for one in (value if isinstance(value, list) else [value]))
+    said = "; ".join(dict.fromkeys(part for part in parts if part))
+    return said if len(said) <= LONGEST_SAID else f"{said[:LONGEST_SAID]} [...]"
+
+
+# Characters of the API's own sentences that are passed on.
+LONGEST_SAID = 500
+
+
+def _text_of(error: Any) -> str:
+    """One error of a body as a text: it is one, or an object; `code` is what is left where no words are."""
+    if isinstance(error, Mapping):
+        texts = [_text_of(error.get(name)) for name in ("title", "detail", "failureReason")]
+        return ": ".join(text for text in texts if text) or _text_of(error.get("code"))
+    return " ".join(error.split()).strip(" .") if isinstance(error, str) else ""
+
+
+def _quoted(answer: Answer) -> str:
+    said = said_by(answer)
+    return f": {said}" if said else ""
+
+
+def asked_pause(answer: Answer) -> float | None:
+    """The seconds that Retry-After asks for, itself or as a date (RFC 9110, 10.2.3); None where it says nothing usable.
+
+    A date is compared with the answer's own, whose clock it comes from. One that is past asks for nothing.
+
+    >>> response = requests.Response()
+    >>> response.headers["Retry-After"] = "30"
+    >>> asked_pause(Answer(Request("tags"), response))
+    30.0
+    """
+    asked = answer.response.headers.get("Retry-After", "").strip()
+    if re.fullmatch(r"[0-9]{1,15}(\.[0-9]{1,15})?", asked):
+        return float(asked)
+    until, now = _date_in(asked), _date_in(answer.response.headers.get("Date", "")) or datetime.now(timezone.utc)
+    return (until - now).total_seconds() if until and until > now else None
+
+
+def _date_in(header: str) -> datetime | None:
+    try:
+        date = parsedate_to_datetime(header)
+    except (TypeError, ValueError, OverflowError):
+        return None
+    return date if date.tzinfo else date.replace(tzinfo=timezone.utc)
 
 
 def retry_after(answer: Answer, default: float = 1.0) -> float:
-    """Seconds to wait after a 429; `default` where the header is absent or not a number."""
-    seconds = number_in(answer, "Retry-After")
-    return default if seconds is None else max(0.0, seconds)
-
-
-def number_in(answer: Answer, header: str) -> float | None:
-    try:
-        return float(answer.response.headers.get(header, ""))
-    except ValueError:
-        return None
+    """Seconds to wait after a 429: what was asked for, but at most LONGEST_PAUSE; `default` where nothing was."""
+    asked = asked_pause(answer)
+    return default if asked is None else min(asked, LONGEST_PAUSE)

@@ -16,7 +16,9 @@ from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple, Protocol
 
 from activecampaign_client.column_names import apart
+from activecampaign_client.page import objects_in
 from activecampaign_client.values import (
+    as_it_came,
     to_date,
     to_integer,
     to_number,
@@ -97,7 +99,7 @@ def definitions_in(pages: Iterable[DefinitionsPage]) -> Iterator[Definition]:
     """
     for page in pages:
         labels: dict[str, list[str]] = {}
-        for option in page.body.get("fieldOptions") or []:
+        for option in objects_in(page.body, "fieldOptions"):
             labels.setdefault(str(option.get("field")), []).append(str(option.get("label") or option.get("value")))
         for row in page.rows:
             yield definition_of(row, labels.get(str(row["id"]), ()))
@@ -133,7 +135,11 @@ _TYPED_VALUES = (
 
 
 def _first(row: Mapping[str, Any], *keys: str) -> Any:
-    return next((row[key] for key in keys if row.get(key) is not None), None)
+    # For every value of every contact: no generator, which takes twice the time.
+    for key in keys:
+        if (value := row.get(key)) is not None:
+            return value
+    return None
 
 
 def _is_zero_date(value: Any) -> bool:
@@ -347,7 +353,7 @@ def flatten(values: Iterable[Value], plan: Plan, warn: Callable[[str, str], None
             found[name] = parse(one.type, value.raw, one.options)
         except ValueError:
             warn("misfit", name)
-            found[name] = value.raw
+            found[name] = as_it_came(value.raw)
         if one.type == "currency" and found[name] is not None:
             found[f"{name}_currency"] = value.currency
     return found if plan.mode == "columns" else {OBJECT_COLUMN: found}
@@ -413,7 +419,11 @@ def render(definition: Definition, value: Any, of: Owner = "contact") -> Any:
     if definition.type in SINGLE:
         return _offered([found], definition)[0]
     if definition.type == "number" and of == "record":
-        return to_number(found)
+        try:
+            return to_number(found)
+        except ValueError:
+            # With digits that a number would lose.
+            return found
     return str(found) if of == "contact" else found
 
 

@@ -6,13 +6,15 @@ https://developers.activecampaign.com/reference/custom-objects. A record comes a
 """
 
 import hashlib
-from collections.abc import Callable, Mapping
+import re
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from activecampaign_client.column_names import apart
 from activecampaign_client.custom_fields import Definition, render, slug
-from activecampaign_client.values import Convert, converter
+from activecampaign_client.values import Convert, as_it_came, converter
 
 # A field or a relationship of a schema, by which of both it is and its id: `("field", "size")`.
 Key = tuple[str, str]
@@ -43,6 +45,34 @@ _TYPES: Mapping[str, Mapping[str, Any]] = {
     "datetime": _TIMESTAMP,
     "multiselect": _ID_LIST,
 }
+
+
+# What the stream of the schemas themselves is called.
+_RESERVED = "schemas"
+
+
+def stream_names(schemas: Iterable[Mapping[str, Any]]) -> dict[str, str]:
+    """The name of each schema's stream by the schema's id: `custom_object_` and its slug.
+
+    Whatever is no letter, digit, hyphen or underscore becomes an underscore. Schemas whose slugs are not apart, or have
+    nothing left, get their ids as well.
+
+    >>> stream_names([{"id": "5c", "slug": "visit"}, {"id": "7d", "slug": "Order/Line"}, {"id": "8e", "slug": ""}])
+    {'5c': 'custom_object_visit', '7d': 'custom_object_Order_Line', '8e': 'custom_object_8e'}
+    >>> stream_names([{"id": "1", "slug": "visit"}, {"id": "2", "slug": "visit"}])
+    {'1': 'custom_object_visit_1', '2': 'custom_object_visit_2'}
+    """
+    slugs = {str(schema.get("id")): _as_name(schema.get("slug") or "") for schema in schemas}
+    count = Counter([_RESERVED, *slugs.values()])
+    names = {
+        schema_id: text if text and count[text] == 1 else "_".join(filter(None, [text, _as_name(schema_id)]))
+        for schema_id, text in slugs.items()
+    }
+    return {schema_id: f"custom_object_{name}" for schema_id, name in names.items()}
+
+
+def _as_name(value: Any) -> str:
+    return re.sub(r"[^\w-]+", "_", str(value)).strip("_")
 
 
 def columns_of(schema: Mapping[str, Any]) -> dict[Key, str]:
@@ -181,6 +211,7 @@ def typed_record(record: dict[str, Any], plan: ObjectPlan, warn: Callable[[str, 
                 row[name] = convert(value)
             except ValueError:
                 warn("misfit", name)
+                row[name] = as_it_came(value)
     return row
 
 

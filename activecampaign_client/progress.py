@@ -3,7 +3,7 @@
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
@@ -33,6 +33,7 @@ class Progress:
         self._waiting = waiting
         self._lock = threading.Lock()
         self._streams: dict[str, StreamProgress] = {}
+        self._names: Collection[str] | None = None
 
     def add(self, stream: str, rows: int = 0, requests: int = 0, expected: int | None = None) -> None:
         """Count rows that were emitted and requests that were sent for a stream."""
@@ -50,11 +51,11 @@ class Progress:
             return sum(one.requests for one in self._streams.values())
 
     def lines(self) -> list[str]:
-        """One line per stream: what was read, in how many requests, in how many seconds."""
+        """One line per stream that is named: what was read, in how many requests, in how many seconds."""
         with self._lock:
             return [
                 f"Stream {name}: {one.rows} records in {one.requests} requests, {one.seen - one.began:.1f} s"
-                for name, one in self._streams.items()
+                for name, one in self._named()
             ]
 
     def summary(self) -> str:
@@ -62,10 +63,13 @@ class Progress:
         with self._lock:
             streams = ", ".join(
                 f"{name} {one.rows:,}" + (f" of about {one.expected:,}" if one.expected else "")
-                for name, one in self._streams.items()
+                for name, one in self._named()
                 if one.seen > time.monotonic() - 2 * SECONDS_BETWEEN_LINES
             )
         return streams or "nothing yet"
+
+    def _named(self) -> Iterator[tuple[str, StreamProgress]]:
+        return ((name, one) for name, one in self._streams.items() if self._names is None or name in self._names)
 
     def waits(self) -> str:
         """What the requests wait for, if anything.
@@ -79,8 +83,12 @@ class Progress:
         return f"; {queue} wait for the budget" if queue else ""
 
     @contextmanager
-    def reported(self, seconds: float = SECONDS_BETWEEN_LINES) -> Iterator[None]:
-        """Log the progress every few seconds, and the figures of every stream in the end."""
+    def reported(self, names: Collection[str] | None = None, seconds: float = SECONDS_BETWEEN_LINES) -> Iterator[None]:
+        """Log the progress every few seconds, and the figures of every stream in the end.
+
+        Where there are `names`, only those streams are named: requests for others count for the total.
+        """
+        self._names = names
         done = threading.Event()
 
         def report() -> None:

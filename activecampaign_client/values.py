@@ -4,6 +4,13 @@ The API sends most numbers and flags as strings, times in Chicago's offset or in
 for an empty object (recorded answers; https://developers.activecampaign.com/reference/overview). Each
 function here takes one value and returns it in its type, or raises ValueError where it does not fit: `to_...` what the
 API sent, `write_...` what it is to be sent.
+
+Numbers reach the output exactly. A JSON number is given only where a 64-bit integer or a double prints the same
+decimal value: `"100.10"` is `100.1`, and `0.1` stays. Any other number does not fit its type, and is passed on as its
+text: an integer over 64 bits, a decimal that a double would round, one that is not finite. A text loses nothing
+on the way, and a JSON number would, although it could be written: PyAirbyte reads it as a double (of
+12345678901234567890.12 DuckDB then stores ...8227.58, of the same as text every digit), and Airbyte's destinations make
+a number of a text where their column has room for it. Ids are texts, so they keep any number of digits.
 """
 
 import math
@@ -12,6 +19,8 @@ from collections.abc import Callable, Mapping
 from datetime import date, datetime, timezone
 from decimal import Decimal
 from typing import Any
+
+from activecampaign_client.exact_json import Digits, fits_64_bits, json_number
 
 Convert = Callable[[Any], Any]
 
@@ -30,59 +39,64 @@ def to_string(value: Any) -> Any:
     >>> to_string(40)
     '40'
     """
-    if isinstance(value, str):
+    if type(value) is str:
         return value
+    if isinstance(value, str):
+        return as_it_came(value)
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         raise ValueError
     return str(value)
 
 
 def to_integer(value: Any) -> Any:
-    """
+    """An integer of at most 64 bits, as destinations have them.
+
     >>> to_integer("12"), to_integer("12.00"), to_integer("")
     (12, 12, None)
     """
-    if isinstance(value, bool):
-        raise ValueError
-    if isinstance(value, int):
-        return value
-    if isinstance(value, float) and value.is_integer():
-        return int(value)
     if isinstance(value, str):
         text = value.strip()
         if not text:
             return None
         if _INTEGER.fullmatch(text):
-            return int(text.partition(".")[0])
+            return _of_64_bits(int(text.partition(".")[0]))
+    elif isinstance(value, int):
+        if not isinstance(value, bool):
+            return _of_64_bits(value)
+    elif isinstance(value, float) and value.is_integer():
+        return _of_64_bits(int(value))
+    raise ValueError
+
+
+def _of_64_bits(whole: int) -> int:
+    if fits_64_bits(whole):
+        return whole
     raise ValueError
 
 
 def to_number(value: Any) -> Any:
-    """
+    """A number of the same decimal value.
+
     >>> to_number("100.99"), to_number("7"), to_number("")
     (100.99, 7, None)
     """
-    if isinstance(value, bool):
-        raise ValueError
-    if isinstance(value, (int, float)):
-        return value
     if isinstance(value, str):
         text = value.strip()
         if not text:
             return None
         if _NUMBER.fullmatch(text):
-            number = int(text) if text.lstrip("+-").isdigit() else float(text)
-            if _is_finite(number):
-                return number
+            return json_number(text)
+    elif isinstance(value, int):
+        if not isinstance(value, bool):
+            return _of_64_bits(value)
+    elif isinstance(value, float) and math.isfinite(value):
+        return value
     raise ValueError
 
 
-def _is_finite(number: float) -> bool:
-    try:
-        return math.isfinite(number)
-    except OverflowError:
-        # An integer that no float is as large as.
-        return False
+def as_it_came(value: Any) -> Any:
+    """A value that does not fit its type, for a record: a number that is kept as its text is a text like any other."""
+    return str(value) if isinstance(value, Digits) else value
 
 
 def to_boolean(value: Any) -> Any:
@@ -269,8 +283,12 @@ def write_number(value: Any) -> str | None:
     >>> write_number(100.99), write_number(Decimal("1E+3")), write_number("7"), write_number(" ")
     ('100.99', '1000', '7', None)
     """
-    if isinstance(value, str) and to_number(value) is None:
-        return None
+    if isinstance(value, str):
+        value = value.strip()
+        if not value:
+            return None
+        if not _NUMBER.fullmatch(value):
+            raise ValueError
     return _digits(_decimal(value))
 
 
@@ -281,7 +299,11 @@ def write_cents(value: Any) -> int | None:
     (9999, 9999, None)
     """
     digits = write_number(value)
-    return None if digits is None else int(to_integer(digits))
+    if digits is None:
+        return None
+    if not _INTEGER.fullmatch(digits):
+        raise ValueError
+    return int(digits.partition(".")[0])
 
 
 def write_date(value: Any) -> str | None:
@@ -313,12 +335,13 @@ def write_moment(value: Any) -> str | None:
 
 
 def _decimal(value: Any) -> Decimal:
-    """A number as it is; a float that is not whole as what it is printed as, which reads as the same float."""
+    """A number as it is; a float that is no integer of 64 bits as what it is printed as, which reads as the same."""
     if isinstance(value, bool) or not isinstance(value, (int, float, Decimal, str)):
         raise ValueError
     try:
         if isinstance(value, float):
-            number = Decimal(int(value) if value.is_integer() else repr(value))
+            whole = value.is_integer() and fits_64_bits(int(value))
+            number = Decimal(int(value) if whole else repr(value))
         else:
             number = Decimal(value.strip() if isinstance(value, str) else value)
     except ArithmeticError:
@@ -330,5 +353,6 @@ def _decimal(value: Any) -> Decimal:
 
 def _digits(number: Decimal) -> str:
     digits = f"{number:f}"
-    to_number(digits)
+    if not math.isfinite(float(digits)):
+        raise ValueError
     return digits

@@ -1,36 +1,27 @@
 """A stand-in for an ActiveCampaign account, written from what is published and recorded of the API.
 
-with Emulator(Account.demo(seed=1)) as emulator:
-    requests.get(f"{emulator.url}/api/3/contacts", headers={"Api-Token": emulator.api_key})
+    with Emulator(Account.demo(seed=1)) as emulator:
+        requests.get(f"{emulator.url}/api/3/contacts", headers={"Api-Token": emulator.api_key})
+
+`python -m emulator --help` says how to run it as a process. Its modules, each above those that it imports:
+
+    server            a real HTTP server around all of it
+    control           /_emulator: look in, change rows and settings from another process
+    app               one request: recorded, paced, checked, hit by faults, answered
+    endpoints/        the handlers of what is no plain list or row; a new module here is served at once
+    reading           the handlers of what the table describes, on bodies, envelopes and query
+    routing, calls    method and path to a handler, and what it gets
+    mutate            changes while somebody reads
+    account           the rows, and the one way to change them
+    generators/       what makes the values of fields, on expressions
+    store             the rows of one resource, generated when asked for
+    table             resources.yaml, what there is
 """
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    from .account import Account
-    from .app import Request
-    from .mutate import Plan
-    from .server import Emulator
-    from .settings import Fault, Settings
+from .account import Account
+from .calls import Request
+from .mutate import Plan
+from .server import Emulator
+from .settings import Fault, Settings
 
 __all__ = ["Account", "Emulator", "Fault", "Plan", "Request", "Settings"]
-
-_HOMES = {
-    "Account": "account",
-    "Emulator": "server",
-    "Fault": "settings",
-    "Plan": "mutate",
-    "Request": "app",
-    "Settings": "settings",
-}
-
-
-def __getattr__(name: str) -> Any:
-    """Imports on demand: who only wants an Account does not pay for a web server."""
-    if name not in _HOMES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from importlib import import_module  # noqa: PLC0415 - see above
-
-    return getattr(import_module(f".{_HOMES[name]}", __name__), name)

@@ -5,52 +5,41 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from datetime import datetime
-from hashlib import sha256
 from typing import Any
 
 import orjson
 
-from . import custom_fields, odd_values  # noqa: F401 - they register generators
+from .access import hidden_pipelines, keys_of, mask
 from .clock import read_instant
-from .custom_fields import DEFINITIONS, definition
-from .store import Store, mix
+from .generators import compile_columns
+from .store import Store, World
 from .table import resources
+from .watch import Watch
 
-RIGHTS = ("full", "partial", "none", "nocrm")
 FIXED_NOW = "2026-10-01T12:00:00Z"
-
-
-@dataclass
-class Watch:
-    """What happened to a resource since a moment."""
-
-    store: Store
-    slots: int
-    inserted: list[str] = field(default_factory=list)
-    updated: list[str] = field(default_factory=list)
-    deleted: list[str] = field(default_factory=list)
-
-    @property
-    def throughout(self) -> set[str]:
-        """Ids of the rows that existed all the time."""
-        return {self.store.id_of(i) for i in self.store.alive if i < self.slots}
-
-    def counts(self) -> dict[str, int]:
-        new = sum(1 for i in range(self.slots, self.store.slots) if self.store.exists(i))
-        return {
-            "throughout": len(self.store.alive) - new,
-            "inserted": len(self.inserted),
-            "updated": len(self.updated),
-            "deleted": len(self.deleted),
-        }
 
 
 class Account:
     """Deterministic for (seed, sizes): the same account comes out on every machine.
 
-    `now` is the moment up to which the generated history runs; what changes later is stamped by `clock`.
+    `rows` sets how many rows a resource is generated with, `gone` how many of those were deleted before: what outlives
+    them is still there. With `null_dates` some dates are null that the API may leave empty. `now` is the moment up to
+    which the generated history runs; what changes later is stamped by `clock`. Raises ValueError for a resource that
+    does not exist.
+
+    Rows change through `insert`, `update` and `delete`, and in no other way: tests, the control endpoints, the Mutator
+    and the API's own write endpoints all call these. Each holds `lock` (re-entrant, so several changes can be made one
+    by holding it around them), looks after what depends on the row, and notes the change for `watches`.
+
+    >>> account = Account.demo()
+    >>> tag = account.insert("tags", tag="fresh")
+    >>> account.update("tags", tag, tag="stale")
+    >>> account.rows("tags")[-1]["tag"]
+    'stale'
+    >>> account.delete("tags", tag)
+    >>> tag in account.ids("tags")
+    False
     """
 
     def __init__(
@@ -60,23 +49,25 @@ class Account:
         seed: int = 1,
         contacts: int = 1000,
         rows: Mapping[str, int] | None = None,
+        gone: Mapping[str, int] | None = None,
+        null_dates: bool = False,
         now: datetime | str | float = FIXED_NOW,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self.name = name
         self.seed = seed
-        self.now = read_instant(now)
         self.clock = clock
-        self.size: dict[str, int] = {"contacts": contacts, **(rows or {})}
-        unknown = sorted(set(self.size) - set(resources()))
+        self.table = resources()
+        sizes = {"contacts": contacts, **(rows or {})}
+        unknown = sorted({*sizes, *(gone or {})} - set(self.table))
         if unknown:
             raise ValueError(f"no such resources: {', '.join(unknown)}")
         self.link_base = f"https://{name}.api-us1.test/api/3"
         self.lock = threading.RLock()
-        self.keys = {right: sha256(f"{name}/{seed}/{right}".encode()).hexdigest() for right in RIGHTS}
+        self.keys = keys_of(name, seed)
         self.watches: dict[str, Watch] = {}
+        self._world = World(seed, read_instant(now), sizes, dict(gone or {}), null_dates, self.link_base, self.store)
         self._stores: dict[str, Store] = {}
-        self.table = resources()
 
     @classmethod
     def demo(cls, seed: int = 1, **more: Any) -> Account:
@@ -84,14 +75,36 @@ class Account:
         rows = {"deals": 130, **dict(more.pop("rows", None) or {})}
         return cls("demo", seed=seed, contacts=more.pop("contacts", 250), rows=rows, **more)
 
+    @classmethod
+    def unflattering(cls, seed: int = 1, **more: Any) -> Account:
+        """An account as it is after years: rows whose contacts and pipelines are gone, few tags and many field values,
+        dates that are null."""
+        rows = {
+            "deals": 130,
+            "contactTags": 40,
+            "fieldValues": 2500,
+            "dealGroups": 9,
+            **dict(more.pop("rows", None) or {}),
+        }
+        gone = {"contacts": 30, "dealGroups": 8, **dict(more.pop("gone", None) or {})}
+        contacts = more.pop("contacts", 150)
+        return cls("unflattering", seed=seed, contacts=contacts, rows=rows, gone=gone, null_dates=True, **more)
+
     # --- rows -------------------------------------------------------------------------------------------
 
     def store(self, name: str) -> Store:
+        """The rows of a resource. Hold `lock` while reading them where others may change them.
+
+        Raises KeyError for a resource that does not exist.
+        """
         found = self._stores.get(name)
         if found is None:
             with self.lock:
                 if name not in self._stores:
-                    self._stores[name] = Store(self, resources()[name])
+                    resource = self.table.get(name)
+                    if resource is None:
+                        raise KeyError(f"no such resource: {name}")
+                    self._stores[name] = Store(self._world, resource, compile_columns(resource))
                 return self._stores[name]
         return found
 
@@ -108,56 +121,25 @@ class Account:
             store = self.store(resource)
             shown = [orjson.loads(store.encoded(i)) for i in store.alive]
             if resource == "deals" and key is not None:
-                hidden = self.hidden_pipelines(key)
+                hidden = hidden_pipelines(self.store("dealGroups"), key)
                 shown = [r if not hidden(r["group"]) else mask(r) for r in shown]
             return shown
 
     def ids(self, resource: str) -> set[str]:
+        """The ids of all rows of a resource."""
         with self.lock:
             store = self.store(resource)
             return {store.id_of(i) for i in store.alive}
 
-    # --- sizes ------------------------------------------------------------------------------------------
-
-    def count(self, rows: float | str) -> int:
-        """`12` is twelve whatever the account's size, `0.25c` a quarter of its contacts."""
-        if isinstance(rows, str):
-            if rows in DEFINITIONS:
-                return len(DEFINITIONS[rows])
-            return round(float(rows.removesuffix("c")) * self.size["contacts"])
-        return int(rows)
-
-    def child_counts(self, each: str) -> Callable[[int], int]:
-        if each == "options":
-            return lambda index: len(definition("fields", index).options)
-        return lambda index: int(each)
-
-    def random_parent(self, store: Store, index: int) -> str | None:
-        parent = store.parent_store
-        if parent is None or not parent.alive:
-            return None
-        alive = parent.alive
-        return parent.id_of(alive[mix(index, self.seed) % len(alive)])
-
-    # --- access to pipelines ----------------------------------------------------------------------------
-
-    def hidden_pipelines(self, key: str, closed: list[str] | None = None) -> Callable[[str | None], bool]:
-        """Which pipelines a key may not open. One that is gone is closed to everybody (recorded)."""
-        groups = self.store("dealGroups")
-        existing = {groups.id_of(i) for i in groups.alive}
-        if closed is None:
-            closed = {"none": ["*"], "partial": [groups.id_of(groups.base - 1)]}.get(key, []) if groups.base else []
-        if "*" in closed:
-            return lambda group: True
-        open_ones = existing - set(closed)
-        return lambda group: group not in open_ones
-
     # --- changes ----------------------------------------------------------------------------------------
 
     def insert(self, resource: str, **fields: Any) -> str:
-        """Add a row; what is not given is generated. `_created` and `_updated` set its times."""
+        """Add a row and return its id; what is not given is generated. `_created` and `_updated` set its times.
+
+        Raises KeyError for a resource that does not exist, ValueError for a field that it does not have.
+        """
         with self.lock:
-            store = self.store(resource)
+            store = self._writable(resource)
             now = int(self.clock())
             created = read_instant(fields.pop("_created", now))
             updated = read_instant(fields.pop("_updated", max(now, created)))
@@ -168,9 +150,12 @@ class Account:
             return row_id
 
     def update(self, resource: str, row_id: str | int, **fields: Any) -> None:
-        """Change a row and move its modification time (`_updated` sets it)."""
+        """Change a row and move its modification time (`_updated` sets it).
+
+        Raises KeyError for a resource or a row that does not exist, ValueError for a field that it does not have.
+        """
         with self.lock:
-            store = self.store(resource)
+            store = self._writable(resource)
             index = self._index(store, str(row_id))
             updated = read_instant(fields.pop("_updated", self.clock()))
             store.update(index, fields, updated)
@@ -179,22 +164,33 @@ class Account:
                 self.watches[resource].updated.append(str(row_id))
 
     def delete(self, resource: str, row_id: str | int) -> None:
-        """Remove a row and what belongs to it; deals stay, masked, when their pipeline goes (recorded)."""
+        """Remove a row and what belongs to it, but for what outlives it; deals stay, masked, when their pipeline goes
+        (recorded).
+
+        Raises KeyError for a resource or a row that does not exist.
+        """
         with self.lock:
-            store = self.store(resource)
+            store = self._writable(resource)
             row_id = str(row_id)
             index = self._index(store, row_id)
             for name in store.resource.children:
                 child = self._stores.get(name)
                 if child is None:  # it will look for its owners when it is made
                     continue
-                for i in child.children_of_parent(index, row_id):
-                    self.delete(name, child.id_of(i))
+                if not child.outlives(index):
+                    for i in child.children_of_parent(index, row_id):
+                        self.delete(name, child.id_of(i))
             parent = store.parent_of(index)[0]
             store.delete(index)
             self._forget_around(store, index, parent)
             if resource in self.watches:
                 self.watches[resource].deleted.append(row_id)
+
+    def _writable(self, resource: str) -> Store:
+        store = self.store(resource)
+        if store.origin is not None:
+            raise ValueError(f"{resource} shows the rows of {store.origin.name}; change those")
+        return store
 
     def _index(self, store: Store, row_id: str) -> int:
         index = store.index_of(row_id)
@@ -233,8 +229,3 @@ class Account:
         """Start to record what changes in these resources; earlier records are dropped."""
         with self.lock:
             self.watches = {name: Watch(self.store(name), self.store(name).slots) for name in names}
-
-
-def mask(row: Mapping[str, Any], flag: bool | int = True) -> dict[str, Any]:
-    """What the API shows of a deal whose pipeline the key's user may not open: recorded, HTTP 200."""
-    return {"title": row["title"], "id": row["id"], "isDisabled": flag}

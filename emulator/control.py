@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import orjson
 from starlette.applications import Starlette
@@ -12,11 +12,11 @@ from starlette.requests import Request as HttpRequest
 from starlette.responses import Response
 from starlette.routing import Route
 
-from .app import Request
+from .app import Api
+from .calls import Request
 from .mutate import Mutator, Plan
 
-if TYPE_CHECKING:
-    from .app import Api
+CONTROL = "/_emulator"
 
 Handler = Callable[[HttpRequest], Awaitable[Response]]
 
@@ -60,25 +60,26 @@ def _guarded(handler: Handler) -> Handler:
 
 
 class Control:
+    """The endpoints by which another process looks into the emulator, changes rows and switches settings."""
+
     def __init__(self, api: Api) -> None:
         self.api = api
         self.mutator = Mutator(api.account)
 
     def application(self) -> Starlette:
-        prefix = "/_emulator"
         routes = [
-            (f"{prefix}/settings", self.settings, ["GET"]),
-            (f"{prefix}/settings", self.change_settings, ["POST", "PATCH"]),
-            (f"{prefix}/resources", self.resources, ["GET"]),
-            (f"{prefix}/rows/{{resource}}", self.rows, ["GET"]),
-            (f"{prefix}/rows/{{resource}}", self.insert, ["POST"]),
-            (f"{prefix}/rows/{{resource}}/{{id}}", self.update, ["PATCH"]),
-            (f"{prefix}/rows/{{resource}}/{{id}}", self.delete, ["DELETE"]),
-            (f"{prefix}/requests", self.requests, ["GET"]),
-            (f"{prefix}/requests", self.clear_requests, ["DELETE"]),
-            (f"{prefix}/mutate", self.mutation, ["GET"]),
-            (f"{prefix}/mutate", self.start_mutation, ["POST"]),
-            (f"{prefix}/mutate", self.stop_mutation, ["DELETE"]),
+            (f"{CONTROL}/settings", self.settings, ["GET"]),
+            (f"{CONTROL}/settings", self.change_settings, ["POST", "PATCH"]),
+            (f"{CONTROL}/resources", self.resources, ["GET"]),
+            (f"{CONTROL}/rows/{{resource}}", self.rows, ["GET"]),
+            (f"{CONTROL}/rows/{{resource}}", self.insert, ["POST"]),
+            (f"{CONTROL}/rows/{{resource}}/{{id}}", self.update, ["PATCH"]),
+            (f"{CONTROL}/rows/{{resource}}/{{id}}", self.delete, ["DELETE"]),
+            (f"{CONTROL}/requests", self.requests, ["GET"]),
+            (f"{CONTROL}/requests", self.clear_requests, ["DELETE"]),
+            (f"{CONTROL}/mutate", self.mutation, ["GET"]),
+            (f"{CONTROL}/mutate", self.start_mutation, ["POST"]),
+            (f"{CONTROL}/mutate", self.stop_mutation, ["DELETE"]),
         ]
         return Starlette(routes=[Route(path, _guarded(handler), methods=methods) for path, handler, methods in routes])
 
@@ -133,7 +134,7 @@ class Control:
 
     async def requests(self, request: HttpRequest) -> Response:
         found = list(self.api.requests)
-        log = [] if request.query_params.get("log") == "false" else [dataclasses.asdict(r) for r in found]
+        log = [] if request.query_params.get("log") == "false" else [r.as_json() for r in found]
         return _json({**summary(found), "requests": log})
 
     async def clear_requests(self, request: HttpRequest) -> Response:

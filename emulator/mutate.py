@@ -16,6 +16,8 @@ _TICK = 0.02
 
 @dataclass
 class Plan:
+    """How many rows of each kind of change a second, spread over some resources; 0 for none of a kind."""
+
     inserts_per_second: float = 0
     updates_per_second: float = 0
     deletes_per_second: float = 0

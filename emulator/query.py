@@ -5,10 +5,10 @@ from __future__ import annotations
 import random
 import re
 from array import array
-from bisect import bisect_left
-from collections.abc import Callable, Sequence
+from bisect import bisect_left, bisect_right
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, overload
 
 from .clock import read_filter_value
 from .settings import Settings
@@ -80,13 +80,13 @@ def select(store: Store, pairs: Pairs, settings: Settings) -> Sequence[int]:
     resource = store.resource
     filters = recognised(resource, pairs)
     wanted = orders(resource, pairs)
-    default = settings.default_order.get(resource.name, resource.order)
     bounds = [f for f in filters if f.what in {"id >", "id <"}]
     rest = [f for f in filters if f.what not in {"id >", "id <"}]
+    order = "id" if bounds else settings.default_order.get(resource.name, resource.order)
     key = (
         tuple((f.what, f.value, f.operator) for f in rest),
         tuple(wanted),
-        default,
+        order,
         (settings.filter_zone, settings.honour_offset, settings.after_inclusive),
         tuple((f.what, f.value) for f in bounds) if wanted and wanted[0][0] != "id" else (),
     )
@@ -94,32 +94,60 @@ def select(store: Store, pairs: Pairs, settings: Settings) -> Sequence[int]:
     if found is None:
         found = _filtered(store, rest, settings)
         if key[-1]:
-            found = _bounded(store, found, bounds)
-        found = _ordered(store, found, wanted, default if not wanted and not bounds else "id")
+            found = list(_bounded(store, found, bounds))
+        found = _ordered(store, found, wanted, order)
         if len(store.selections) >= (_KEPT if store.base <= _LARGE else _KEPT_LARGE):
             store.selections.clear()
         if isinstance(found, list) and len(found) > _LARGE:
             found = array("q", found)
         store.selections[key] = found
     if bounds and not key[-1]:
-        descending = bool(wanted) and wanted[0][1]
-        ascending = found[::-1] if descending else found
-        found = _bounded(store, ascending, bounds)
-        found = found[::-1] if descending else found
+        found = _bounded(store, found, bounds, descending=bool(wanted) and wanted[0][1])
     return found
 
 
-def _bounded(store: Store, indexes: Sequence[int], bounds: list[Filter]) -> Sequence[int]:
-    """id_greater and id_less, on indexes in ascending order."""
+def _bounded(store: Store, indexes: Sequence[int], bounds: list[Filter], descending: bool = False) -> Sequence[int]:
+    """id_greater and id_less, on indexes in the order of their ids."""
+    low, high = 0, len(indexes)
     for bound in bounds:
         if not re.fullmatch(r"\d+", bound.value):
             continue
-        number = int(bound.value)
-        if bound.what == "id >":
-            indexes = indexes[bisect_left(indexes, store.first_index_above(number)) :]
+        above = bound.what == "id >"
+        first = store.first_index_above(int(bound.value) - (0 if above else 1))
+        place = bisect_right(indexes, -first, key=lambda i: -i) if descending else bisect_left(indexes, first)
+        if above is descending:
+            high = min(high, place)
         else:
-            indexes = indexes[: bisect_left(indexes, store.first_index_above(number - 1))]
-    return indexes
+            low = max(low, place)
+    return Part(indexes, low, max(low, high))
+
+
+class Part(Sequence[int]):
+    """A part of a sequence, without a copy: the next page of a million rows needs a hundred of them.
+
+    >>> part = Part([3, 4, 5, 6, 7], 1, 4)
+    >>> len(part), list(part), part[1:9]
+    (3, [4, 5, 6], [5, 6])
+    """
+
+    def __init__(self, whole: Sequence[int], low: int, high: int) -> None:
+        self._whole = whole
+        self._places = range(low, high)
+
+    def __len__(self) -> int:
+        return len(self._places)
+
+    def __iter__(self) -> Iterator[int]:
+        return iter(self._whole[self._places.start : self._places.stop])
+
+    @overload
+    def __getitem__(self, place: int) -> int: ...
+    @overload
+    def __getitem__(self, place: slice) -> Sequence[int]: ...
+    def __getitem__(self, place: int | slice) -> int | Sequence[int]:
+        if isinstance(place, slice):
+            return [self._whole[i] for i in self._places[place]]
+        return self._whole[self._places[place]]
 
 
 def _filtered(store: Store, filters: list[Filter], settings: Settings) -> Sequence[int]:
@@ -203,7 +231,7 @@ def _by_child(store: Store, indexes: Sequence[int], path: str, wanted: str) -> S
     if wanted in {"", "-1"}:
         return indexes
     relation = store.resource.relations[relation_name]
-    child = store.account.store(relation.child)
+    child = store.world.store(relation.child)
     return [
         i
         for i in indexes
@@ -219,7 +247,7 @@ def _ordered(store: Store, indexes: Sequence[int], wanted: list[tuple[str, bool]
             return sorted(indexes, key=lambda i: (i % 4, i))
         if what == "shuffled":
             mixed = list(indexes)
-            random.Random(store.account.seed).shuffle(mixed)
+            random.Random(store.world.seed).shuffle(mixed)
             return mixed
         wanted = [(what, direction == "desc")]
     for what, descending in reversed(wanted):

@@ -1,25 +1,22 @@
-"""The emulator as a server: in a thread of a test, or as a process."""
+"""The emulator as a server: in a thread of a test, or as long as the process lives."""
 
 from __future__ import annotations
 
-import argparse
 import json
 import socket
-import sys
 import threading
-from collections.abc import Sequence
 from types import TracebackType
 from typing import Any
 
 import uvicorn
 
 from .account import Account
-from .app import CONTROL, Api, Receive, Request, Scope, Send
-from .control import Control
-from .mutate import Mutator, Plan
+from .app import Api, Receive, Scope, Send
+from .calls import Request
+from .control import CONTROL, Control
+from .endpoints import all_routes
+from .mutate import Mutator
 from .settings import Settings
-
-__all__ = ["Emulator", "Plan", "main"]
 
 _START_SECONDS = 30
 
@@ -40,7 +37,11 @@ class _Server(uvicorn.Server):
 
 
 class Emulator:
-    """A real HTTP server on 127.0.0.1 for one account. Use it as a context manager."""
+    """A real HTTP server on 127.0.0.1 for one account. Use it as a context manager.
+
+    `account` is the demo account unless given, `changes` are settings by name; port 0 takes a free one. The same
+    through HTTP, for tests in another process: the control endpoints under /_emulator.
+    """
 
     def __init__(
         self, account: Account | None = None, settings: Settings | None = None, port: int = 0, **changes: Any
@@ -48,7 +49,7 @@ class Emulator:
         self.account = account or Account.demo()
         self.settings = settings or Settings()
         self.settings.patch(changes)
-        self.api = Api(self.account, self.settings)
+        self.api = Api(self.account, self.settings, all_routes())
         self.control = Control(self.api)
         # The protocol is named so that asyncio switches Nagle's algorithm off: else small answers take 40 ms.
         self._socket = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
@@ -117,36 +118,3 @@ class Emulator:
         self.account.warm()
         self.server.greeting = json.dumps({"url": self.url, "api_key": self.api_key, "keys": self.keys})
         self.server.run([self._socket])
-
-
-def _number(text: str) -> float:
-    return int(text) if text.isdigit() else float(text)
-
-
-def main(arguments: Sequence[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(prog="python -m emulator", description=__doc__)
-    parser.add_argument("--port", type=int, default=0)
-    parser.add_argument("--account", default="demo", help="demo, or the name of a generated account")
-    parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--rows", default="", help="sizes: contacts=20000,deals=5000")
-    parser.add_argument("--now", default=None, help="the moment up to which the history runs, ISO")
-    for name, default in vars(Settings()).items():
-        if isinstance(default, (int, float, str)) and not isinstance(default, bool):
-            kind = str if isinstance(default, str) else _number
-            parser.add_argument(f"--{name.replace('_', '-')}", type=kind, default=None, dest=name)
-    parser.add_argument("--settings", default="{}", help="a JSON object with any setting")
-    given = parser.parse_args(arguments)
-    rows = {name: int(count) for name, _, count in (part.partition("=") for part in given.rows.split(",") if part)}
-    extra: dict[str, Any] = {"now": given.now} if given.now else {}
-    contacts: dict[str, Any] = {"contacts": rows.pop("contacts")} if "contacts" in rows else {}
-    if given.account == "demo":
-        account = Account.demo(seed=given.seed, rows=rows, **contacts, **extra)
-    else:
-        account = Account(given.account, seed=given.seed, rows=rows, **contacts, **extra)
-    changes = {name: getattr(given, name) for name in vars(Settings()) if getattr(given, name, None) is not None}
-    Emulator(account, port=given.port, **{**changes, **json.loads(given.settings)}).run()
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import time
-from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from fnmatch import fnmatchcase
@@ -11,43 +9,31 @@ from typing import Any
 
 from .clock import CHICAGO
 
-FAULT_KINDS = frozenset(
-    {
-        "400",
-        "401",
-        "402",
-        "403",
-        "404",
-        "422",
-        "429",
-        "500",
-        "502",
-        "503",
-        "504",
-        "520",
-        "empty",  # a 200 with no body at all
-        "truncated",  # JSON that stops in the middle, with a Content-Length that fits
-        "html",  # a 200 that is a web page
-        "drop",  # the connection is reset before an answer
-        "drop_midway",  # the connection is reset in the middle of the body
-        "hang",  # `seconds` of silence, then the proper answer
-        "redirect",  # a 302 to `url`
-        "envelope",  # a 200 whose record key is another one
-        "total_small",
-        "total_large",
-        "total_absent",
-        "ignore_offset",
-        "limit_50",
-    }
-)
+FAULT_KINDS = {
+    **{str(status): "that status" for status in (400, 401, 402, 403, 404, 422, 429, 500, 502, 503, 504, 520)},
+    "empty": "a 200 with no body at all",
+    "truncated": "JSON that stops in the middle, with a Content-Length that fits",
+    "html": "a 200 that is a web page",
+    "drop": "the connection is reset before an answer, and nothing was done",
+    "drop_midway": "the connection is reset in the middle of the answer, and everything was done",
+    "hang": "`seconds` of silence, then the proper answer",
+    "redirect": "a 302 to `url`",
+    "envelope": "a 200 whose record key is another one",
+    "total_small": "meta.total is half of what is true",
+    "total_large": "meta.total is more than twice of what is true",
+    "total_absent": "meta has no total",
+    "ignore_offset": "every page is the first one",
+    "limit_50": "no page has more than 50 rows",
+}
 
 
 @dataclass
 class Fault:
     """One misbehaviour, deterministic: of the requests that match, skip `after`, then hit `times` of them.
 
-    `path` is matched under /api/3 (`/contacts`, wildcards allowed: `/contacts/*`), `query` must be contained
-    in the request's query. With `every=3` only each third matching request is hit.
+    `path` is matched under /api/3 (`/contacts`, wildcards allowed: `/contacts/*`), for other hosts with their prefix;
+    `query` must be contained in the request's query. With `every=3` only each third matching request is hit. `body`
+    is what an error status says. Raises ValueError for a kind that FAULT_KINDS does not have.
     """
 
     kind: str
@@ -67,6 +53,7 @@ class Fault:
             raise ValueError(f"unknown fault {self.kind!r}; known: {', '.join(sorted(FAULT_KINDS))}")
 
     def strikes(self, path: str, query: Mapping[str, str]) -> bool:
+        """Whether it hits this request; counts it."""
         if not fnmatchcase(path, self.path) or any(query.get(k) != v for k, v in self.query.items()):
             return False
         self.seen += 1
@@ -79,43 +66,91 @@ class Fault:
 
 @dataclass
 class Settings:
-    """Defaults are the documented behaviour, except that Retry-After is 1 second instead of 30."""
+    """Defaults are the documented behaviour, except that Retry-After is 1 second instead of 30.
+
+    `python -m emulator --help` shows what is said here about each.
+    """
 
     # Pace. The published limit is 5 requests per second and account, shared by all its keys.
-    requests_per_second: float = 5
-    rate_limit_window: str = "sliding"  # sliding | fixed | bucket | off
-    retry_after: float | str | None = 1  # None: the 429 says nothing
-    other_consumer_per_second: float = 0  # requests that somebody else spends
-    arrival_jitter_ms: float = 0  # delay before a request is counted
-    latency_ms: float = 0
-    latency_jitter: float = 0  # fraction of the latency
-    latency_ms_per_1000_offset: float = 0
+    requests_per_second: float = field(default=5, metadata={"about": "requests that the account is given in a second"})
+    rate_limit_window: str = field(
+        default="sliding", metadata={"about": "what a second is: sliding, fixed or bucket; off: no limit"}
+    )
+    rate_limit_headers: str = field(
+        default="arrival",
+        metadata={
+            "about": "when RateLimit-Remaining is counted: arrival or answer; or absent, zero, nonsense (a different "
+            "one each time)"
+        },
+    )
+    retry_after: float | str | None = field(
+        default=1, metadata={"about": "Retry-After of a 429, in seconds; null: it says nothing"}
+    )
+    other_consumer_per_second: float = field(
+        default=0, metadata={"about": "requests per second that somebody else spends"}
+    )
+    arrival_jitter_ms: float = field(
+        default=0, metadata={"about": "longest random delay before a request is counted, in milliseconds"}
+    )
+    latency_ms: float = field(default=0, metadata={"about": "delay of every answer, in milliseconds"})
+    latency_jitter: float = field(default=0, metadata={"about": "how much latency_ms varies, as a fraction of it"})
+    latency_ms_per_1000_offset: float = field(
+        default=0, metadata={"about": "further delay of deep pages, in milliseconds"}
+    )
 
     # How a filter value is read; nothing is documented.
-    filter_zone: str = str(CHICAGO)
-    honour_offset: bool = False
-    after_inclusive: bool = False  # contacts only say "after"; deals are documented as >= and always are
+    filter_zone: str = field(
+        default=str(CHICAGO), metadata={"about": "the time zone in which the digits of a filter value are read"}
+    )
+    honour_offset: bool = field(default=False, metadata={"about": "whether an offset in a filter value counts"})
+    after_inclusive: bool = field(
+        default=False, metadata={"about": 'whether "after" includes the second itself; for deals it always does'}
+    )
 
     # Paging.
-    max_limit: int = 100
-    default_order: dict[str, str] = field(default_factory=dict)  # resource -> "id", "updated desc", "shuffled"
+    max_limit: int = field(default=100, metadata={"about": "most rows of a page"})
+    default_order: dict[str, str] = field(
+        default_factory=dict, metadata={"about": 'resource -> "id", "updated desc", "shuffled"'}
+    )
 
     # Access.
-    forbidden: list[str] = field(default_factory=list)  # path prefixes, as "/lists"
-    closed_pipelines: dict[str, list[str]] = field(default_factory=dict)  # key name -> ids, ["*"] for all
-    masked_flag: bool | int = True  # isDisabled of a masked deal: recorded true, documented example 1
-    custom_objects: str = "on"  # on | 403 | 404
-    custom_object_filters: str = "nothing"  # range filters on timestamps: nothing matches | work
-    custom_object_pages: str = "overlap"  # overlap | stable, for lists without an order
+    forbidden: list[str] = field(
+        default_factory=list, metadata={"about": 'prefixes of paths that are a 403, as "/lists"'}
+    )
+    closed_pipelines: dict[str, list[str]] = field(
+        default_factory=dict, metadata={"about": 'name of a key -> ids of pipelines it may not open, ["*"] for all'}
+    )
+    masked_flag: bool | int = field(
+        default=True, metadata={"about": "isDisabled of a masked deal: recorded true, the documented example says 1"}
+    )
+    custom_objects: str = field(
+        default="on", metadata={"about": "on, or the status that is answered instead: 403 or 404"}
+    )
+    custom_object_filters: str = field(
+        default="nothing", metadata={"about": "what range filters on timestamps do: match nothing, or work"}
+    )
+    custom_object_pages: str = field(
+        default="overlap", metadata={"about": "pages without an order: overlap, or stable"}
+    )
 
     # Sideloads.
-    ignored_includes: list[str] = field(default_factory=list)  # as unknown parameters are, in silence
-    deal_custom_field_shape: str = "new"  # new | old | absent
+    ignored_includes: list[str] = field(
+        default_factory=list, metadata={"about": "sideloads that are ignored in silence, as unknown ones are"}
+    )
+    empty_sideloads: str = field(
+        default="kept", metadata={"about": "the key of a sideload that has no rows: kept, or left out"}
+    )
+    deal_custom_field_shape: str = field(
+        default="new", metadata={"about": "shape of dealCustomFieldData beside deals: new, old or absent"}
+    )
 
-    faults: list[Fault] = field(default_factory=list)
+    faults: list[Fault] = field(default_factory=list, metadata={"about": "misbehaviours, see below"})
 
     def patch(self, changes: Mapping[str, Any]) -> None:
-        """Apply a JSON object; a name that does not exist is an error, so that a typo cannot pass a test."""
+        """Apply a JSON object; a name that does not exist is an error, so that a typo cannot pass a test.
+
+        Raises ValueError for such a name, and for a fault of an unknown kind.
+        """
         known = {f.name for f in fields(self)}
         unknown = sorted(set(changes) - known)
         if unknown:
@@ -125,55 +160,5 @@ class Settings:
             setattr(self, name, ready)
 
     def fault_for(self, path: str, query: Mapping[str, str]) -> Fault | None:
+        """The first fault that hits a request."""
         return next((fault for fault in self.faults if fault.strikes(path, query)), None)
-
-
-class RateLimiter:
-    """Admits requests as the settings say; refused ones do not count."""
-
-    def __init__(self, settings: Settings) -> None:
-        self.settings = settings
-        self._taken: deque[float] = deque()
-        self._other_due: float | None = None
-        self._tokens: float | None = None
-        self._tokens_at = 0.0
-
-    def admit(self, now: float | None = None) -> tuple[bool, int]:
-        """Whether a request that arrives now is served, and how many more would be."""
-        now = time.monotonic() if now is None else now
-        rate = self.settings.requests_per_second
-        if self.settings.rate_limit_window == "off":
-            return True, int(rate)
-        self._spend_for_others(now)
-        return self._take(now)
-
-    def _take(self, now: float) -> tuple[bool, int]:
-        rate = self.settings.requests_per_second
-        if self.settings.rate_limit_window == "bucket":
-            if self._tokens is None:
-                self._tokens, self._tokens_at = rate, now
-            self._tokens = min(rate, self._tokens + (now - self._tokens_at) * rate)
-            self._tokens_at = now
-            if self._tokens < 1:
-                return False, 0
-            self._tokens -= 1
-            return True, int(self._tokens)
-        since = float(int(now)) if self.settings.rate_limit_window == "fixed" else now - 1.0
-        taken = self._taken
-        while taken and (taken[0] <= since if self.settings.rate_limit_window != "fixed" else taken[0] < since):
-            taken.popleft()
-        if len(taken) + 1 > rate:
-            return False, 0
-        taken.append(now)
-        return True, int(rate - len(taken))
-
-    def _spend_for_others(self, now: float) -> None:
-        pace = self.settings.other_consumer_per_second
-        if pace <= 0:
-            self._other_due = None
-            return
-        if self._other_due is None or now - self._other_due > 2:
-            self._other_due = max(now - 1, self._other_due or 0)
-        while self._other_due <= now:
-            self._take(self._other_due)
-            self._other_due += 1 / pace

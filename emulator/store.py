@@ -1,74 +1,99 @@
-"""The rows of one resource: generated when asked for, with an overlay of what changed."""
+"""The rows of one resource: generated when asked for, with an overlay of what changed.
+
+Nothing here locks. Who reads while others may change rows holds `Account.lock`; who changes rows goes through
+`Account.insert`, `update` and `delete`, which also look after what depends on a row.
+"""
 
 from __future__ import annotations
 
 import uuid
 from array import array
-from bisect import bisect_left, bisect_right
-from collections.abc import Iterator, Sequence
-from functools import partial
+from bisect import bisect_right
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from hashlib import blake2b
-from itertools import accumulate
-from typing import TYPE_CHECKING, Any, overload
+from types import MappingProxyType
+from typing import Any
 
 import orjson
 
+from .alive import Alive
 from .clock import DAY
-from .rows import ABSENT, MASK, Const, Function, Row, compile_expression
+from .entropy import MASK, mix, salt_of
+from .sizes import child_offsets, row_count
 from .table import Relation, Resource
+from .value_index import ValueIndex
 
-if TYPE_CHECKING:
-    from .account import Account
+Function = Callable[["Row"], Any]
+"""Makes the value of one field of a row."""
 
+ABSENT = object()
+"""What a function returns where the row shall not have the field at all."""
+
+# Dates that were recorded null, or are null for rows of the system itself.
+_NULLABLE_DATES = frozenset({"cdate", "udate", "mdate", "updated_timestamp", "updatedTimestamp", "lastdate", "sdate"})
 _CACHE_ROWS = 25_000
-_WEIGHTS_FEW = bytes(i & 7 for i in range(256))
-_WEIGHTS_MANY = bytes(8 + (i & 7) for i in range(256))
+_UNCHANGED: Mapping[str, Any] = MappingProxyType({})
 
 
-def mix(number: int, salt: int) -> int:
-    """32 well-mixed bits: cheap enough for a million rows at start-up."""
-    x = (number * 0x9E3779B1 + salt) & MASK
-    x ^= x >> 15
-    x = (x * 0x85EBCA6B) & MASK
-    return x ^ (x >> 13)
+@dataclass(frozen=True)
+class World:
+    """What the stores of one account have in common, and how they find each other."""
+
+    seed: int
+    now: int  # epoch seconds up to which the generated history runs
+    sizes: Mapping[str, int]  # how many rows of which resource were asked for
+    gone: Mapping[str, int]  # how many rows of which resource were deleted before, of those that were generated
+    null_dates: bool  # whether some dates that the API may leave empty are null
+    link_base: str  # where the `links` of all rows begin
+    store: Callable[[str], Store]  # any resource's store by its name
 
 
-class Alive(Sequence[int]):
-    """The indexes of the rows that exist, ascending, without a list of them: a million rows have few gaps."""
+@dataclass(frozen=True)
+class Columns:
+    """A resource's fields, compiled."""
 
-    def __init__(self, slots: int) -> None:
-        self.slots = slots
-        self._dead: list[int] = []
-        self._before: list[int] = []  # how many rows exist before each dead one
+    template: Mapping[str, Any]  # all fields in their order, with the values that are the same in every row
+    dynamic: Sequence[tuple[str, Function]]  # the others
+    functions: Mapping[str, Function]  # all of them
+    aliases: Mapping[str, str]  # field -> the field whose value it repeats
 
-    def kill(self, index: int) -> None:
-        place = bisect_left(self._dead, index)
-        self._dead.insert(place, index)
-        self._before[place:] = [dead - place - n for n, dead in enumerate(self._dead[place:])]
 
-    def __len__(self) -> int:
-        return self.slots - len(self._dead)
+class Row:
+    """One row while it is generated: its place, its bits and its times."""
 
-    def __iter__(self) -> Iterator[int]:
-        start = 0
-        for dead in self._dead:
-            yield from range(start, dead)
-            start = dead + 1
-        yield from range(start, self.slots)
+    __slots__ = ("_bits", "created", "id", "index", "parent", "slot", "store", "updated")
 
-    @overload
-    def __getitem__(self, place: int) -> int: ...
-    @overload
-    def __getitem__(self, place: slice) -> list[int]: ...
-    def __getitem__(self, place: int | slice) -> int | list[int]:
-        if isinstance(place, slice):
-            return [self._at(i) for i in range(*place.indices(len(self)))]
-        if not -len(self) <= place < len(self):
-            raise IndexError(place)
-        return self._at(place % len(self))
+    def __init__(self, store: Store, index: int) -> None:
+        self.store = store
+        self.index = index
+        self.id = store.id_of(index)
+        self.created, self.updated = store.times(index)  # epoch seconds
+        self.parent, self.slot = store.parent_of(index)
+        self._bits = store.entropy(index)
 
-    def _at(self, place: int) -> int:
-        return place + bisect_right(self._before, place)
+    @property
+    def world(self) -> World:
+        return self.store.world
+
+    @property
+    def written(self) -> Mapping[str, Any]:
+        """The fields that somebody wrote since the row was generated."""
+        return self.store.source.overrides.get(self.index, _UNCHANGED)
+
+    def get(self, field: str) -> Any:
+        """Another field of this row."""
+        written = self.written
+        return written[field] if field in written else self.store.columns.functions[field](self)
+
+    def number(self, salt: int) -> int:
+        """32 bits that belong to this row and this salt."""
+        return (self._bits >> salt) & MASK
+
+    def parent_bits(self) -> int:
+        """Bits that a row has in common with its siblings; 0 without a parent."""
+        parents = self.store.parent_store
+        return parents.entropy(self.parent) if parents is not None and self.parent is not None else 0
 
 
 class Store:
@@ -78,65 +103,59 @@ class Store:
     creation time by position, the rest by hashing (seed, resource, index).
     """
 
-    def __init__(self, account: Account, resource: Resource) -> None:
-        self.account = account
+    def __init__(self, world: World, resource: Resource, columns: Columns) -> None:
+        self.world = world
         self.resource = resource
+        self.columns = columns
         self.name = resource.name
-        self._salt = mix(account.seed, int.from_bytes(blake2b(self.name.encode(), digest_size=4).digest(), "little"))
-        self._key = f"{account.seed}/{self.name}".encode()[:64]
+        self._salt = mix(world.seed, int.from_bytes(blake2b(self.name.encode(), digest_size=4).digest(), "little"))
+        self._key = f"{world.seed}/{self.name}".encode()[:64]
         self.version = 0
         self.inserted = 0
         self.overrides: dict[int, dict[str, Any]] = {}
         self.changed_times: dict[int, tuple[int, int]] = {}
         self.dead: set[int] = set()
         self._moved_children: dict[str, set[int]] = {}
-        self._inverted: dict[str, tuple[int, dict[str, list[int]]]] = {}
+        self._indexes: dict[str, ValueIndex] = {}
         self._cache: dict[int, bytes] = {}
         self._uuid_index: dict[str, int] = {}
         self._arrays: dict[str, array[int]] = {}
         self.selections: dict[Any, Sequence[int]] = {}
         # A view shows another store's rows with other fields: same places, same overlay.
-        self.origin: Store | None = account.store(resource.view_of) if resource.view_of else None
+        self.origin: Store | None = world.store(resource.view_of) if resource.view_of else None
+        self.source: Store = self.origin or self
         self.parent_store: Store | None = None
         self._offsets: array[int] | None = None
+        self.base: int
         if self.origin is not None:
             self.parent_store = self.origin.parent_store
-        elif resource.per:
-            self.parent_store = account.store(resource.per)
-        self.base = self._count()
+            self.base = self.origin.base
+        elif resource.per is not None:
+            self.parent_store = world.store(resource.per)
+            wanted = world.sizes.get(self.name)
+            self._offsets = child_offsets(resource, self.parent_store.base, wanted, self._key)
+            self.base = self._offsets[-1]
+        else:
+            self.base = row_count(resource, world.sizes)
         self._alive = Alive(self.base)
-        self._compile()
+        self.gone = frozenset(self._some_indexes(world.gone.get(self.name, 0))) if self.origin is None else frozenset()
+        for index in self.gone:
+            self.delete(index)
         if self.parent_store is not None and self.origin is None:
             for parent in self.parent_store.dead:
-                for index in self.children_of_parent(parent, ""):
-                    self.delete(index)
+                if not self.outlives(parent):
+                    for index in self.children_of_parent(parent, ""):
+                        if self.exists(index):
+                            self.delete(index)
 
-    # --- size -------------------------------------------------------------------------------------------
+    def outlives(self, parent: int) -> bool:
+        """Whether rows stay that belong to a row of the parent's store, once that is deleted."""
+        was_gone = self.parent_store is not None and parent in self.parent_store.gone
+        return self.resource.outlives == "deleted" or (self.resource.outlives == "gone" and was_gone)
 
-    def _count(self) -> int:
-        if self.origin is not None:
-            return self.origin.base
-        wanted = self.account.size.get(self.name)
-        if self.parent_store is None:
-            if wanted is not None:
-                return wanted
-            return self.account.count(self.resource.rows)
-        self._offsets = self._child_offsets(self.parent_store, wanted)
-        return self._offsets[-1]
-
-    def _child_offsets(self, parent: Store, wanted: int | None) -> array[int]:
-        """offsets[i] .. offsets[i + 1] are the children of the parent's row i."""
-        if self.resource.each == "options" or (self.resource.each and wanted is None):
-            counts = map(self.account.child_counts(self.resource.each), range(parent.base))
-            return array("q", accumulate(counts, initial=0))
-        target = wanted if wanted is not None else round(float(self.resource.rows) * parent.base)
-        # Few children: 0 to 7 parts each; many: 8 to 15. 64 parents per hash, there may be a million of them.
-        weights = _WEIGHTS_MANY if target > 7 * parent.base else _WEIGHTS_FEW
-        blocks = range(parent.base // 64 + 1)
-        noise = b"".join(blake2b(b"counts%d" % i, key=self._key, digest_size=64).digest() for i in blocks)
-        running = array("q", accumulate(noise[: parent.base].translate(weights), initial=0))
-        total = max(running[-1], 1)
-        return array("q", [target * value // total for value in running])
+    def _some_indexes(self, count: int) -> list[int]:
+        """So many of the generated rows, evenly spread."""
+        return [index * self.base // count for index in range(min(count, self.base))] if count else []
 
     # --- identity ---------------------------------------------------------------------------------------
 
@@ -167,16 +186,16 @@ class Store:
 
     @property
     def slots(self) -> int:
-        source = self.origin or self
-        return source.base + source.inserted
+        """How many indexes were ever given to rows."""
+        return self.source.base + self.source.inserted
 
     def exists(self, index: int) -> bool:
-        return 0 <= index < self.slots and index not in (self.origin or self).dead
+        return 0 <= index < self.slots and index not in self.source.dead
 
     @property
     def alive(self) -> Sequence[int]:
         """Indexes of the existing rows in ascending order."""
-        return (self.origin or self)._alive
+        return self.source._alive
 
     def first_index_above(self, row_id: int) -> int:
         """The smallest index whose id is greater than a number (plain and gapped ids only)."""
@@ -185,19 +204,19 @@ class Store:
             return full * 7 + min(rest, 7)
         return max(row_id, 0)
 
-    # --- entropy, times, parents ------------------------------------------------------------------------
+    # --- bits, times, parents ---------------------------------------------------------------------------
 
     def entropy(self, index: int) -> int:
-        source = self.origin or self
-        return int.from_bytes(blake2b(b"%d" % index, key=source._key, digest_size=64).digest(), "little")
+        """512 bits that belong to a row."""
+        return int.from_bytes(blake2b(b"%d" % index, key=self.source._key, digest_size=64).digest(), "little")
 
     def times(self, index: int) -> tuple[int, int]:
         """(created, updated) in epoch seconds."""
-        source = self.origin or self
-        changed = source.changed_times.get(index)
-        return changed if changed is not None else source.base_times(index)
+        changed = self.source.changed_times.get(index)
+        return changed if changed is not None else self.source.base_times(index)
 
     def base_times(self, index: int) -> tuple[int, int]:
+        """The times that a row was generated with."""
         salt = self._salt
         one, two = mix(index, salt), mix(index, salt ^ 0x5BD1E995)
         if self.parent_store is not None and self.resource.times == "parent":
@@ -206,18 +225,18 @@ class Store:
             created = low + ((high - low) * one >> 32)
             end = high
         else:
-            start, end = self.account.now - 730 * DAY, self.account.now
+            start, end = self.world.now - 730 * DAY, self.world.now
             if self.resource.times == "early":
                 start, end = start - 400 * DAY, start - 30 * DAY
             created = start + ((end - start) * (index * (1 << 32) + one) // max(self.base, 1) >> 32)
-            end = self.account.now
+            end = self.world.now
         if two < 0x59999999:  # about a third of the rows was never touched again
             return created, min(created + (two & 31), max(end, created))
         return created, created + ((end - created) * mix(two, salt) >> 32)
 
     def time_array(self, which: str) -> array[int]:
         """The created or updated times of all rows by index, kept up to date once it was asked for."""
-        source = self.origin or self
+        source = self.source
         if which not in source._arrays:
             created, updated = array("q"), array("q")
             for index in range(source.slots):
@@ -236,7 +255,7 @@ class Store:
 
     def parent_of(self, index: int) -> tuple[int | None, int]:
         """(index of the parent's row, position among its siblings)"""
-        source = self.origin or self
+        source = self.source
         if source.parent_store is None:
             return None, 0
         if index < source.base:
@@ -252,11 +271,11 @@ class Store:
 
     def children(self, parent_id: str, relation: Relation) -> list[int]:
         """Indexes of the child's rows that belong to a row of this store."""
-        child = self.account.store(relation.child)
-        source = child.origin or child
+        child = self.world.store(relation.child)
+        source = child.source
         if source.parent_store is self and relation.by in {child.resource.by, source.resource.by}:
             return source.children_of_parent(self.index_of(parent_id), parent_id)
-        found = source.inverted(relation.by).get(parent_id, [])
+        found = source.rows_with(relation.by, parent_id)
         if relation.where is not None:
             name, wanted = relation.where
             found = [i for i in found if child.value(i, name) == wanted]
@@ -276,42 +295,21 @@ class Store:
             result += sorted(i for i in moved if i not in self.dead)
         return result
 
-    def inverted(self, by: str) -> dict[str, list[int]]:
-        """value -> indexes, for references that are not the parent's; for small accounts."""
-        cached = self._inverted.get(by)
-        if cached is not None and cached[0] == self.version:
-            return cached[1]
-        found: dict[str, list[int]] = {}
-        value = partial(self.value, name=by)
-        for index in self.alive:
-            found.setdefault(str(value(index)), []).append(index)
-        self._inverted[by] = (self.version, found)
-        return found
+    def rows_with(self, field: str, value: str) -> list[int]:
+        """Indexes of the existing rows whose field has a value (as text), in ascending order.
+
+        The first look-up by a field goes through all rows; changes then keep what it found up to date.
+        """
+        if field not in self._indexes:
+            self._indexes[field] = ValueIndex((i, str(self.value(i, field))) for i in self.alive)
+        return self._indexes[field].rows_with(value)
 
     def related_ids(self, row_id: str, relation: str) -> list[str]:
         spec = self.resource.relations[relation]
-        child = self.account.store(spec.child)
+        child = self.world.store(spec.child)
         return [child.id_of(i) for i in self.children(row_id, spec)]
 
     # --- rendering --------------------------------------------------------------------------------------
-
-    def _compile(self) -> None:
-        self.template: dict[str, Any] = {}
-        self.dynamic: list[tuple[str, Function]] = []
-        self.functions: dict[str, Function | Const] = {}
-        self.aliases: dict[str, str] = {}
-        for field, expression in self.resource.fields.items():
-            if expression.startswith("same "):
-                self.aliases[field] = expression.split()[1]
-                continue
-            self.functions[field] = compile_expression(expression, field)
-        for field, other in self.aliases.items():
-            self.functions[field] = self.functions[other]
-        for field in self.resource.fields:
-            function = self.functions[field]
-            self.template[field] = function.value if isinstance(function, Const) else None
-            if not isinstance(function, Const):
-                self.dynamic.append((field, function))
 
     @property
     def link_path(self) -> str:
@@ -320,23 +318,24 @@ class Store:
     def render(self, index: int) -> dict[str, Any]:
         """The row as the API would send it in a list."""
         row = Row(self, index)
-        result = self.template.copy()
-        for field, function in self.dynamic:
-            value = result[field] = function(row)
+        written = row.written
+        # Whatever is changed gets its dates.
+        has_null_dates = self.world.null_dates and index not in self.source.changed_times
+        result = dict(self.columns.template)
+        for field, function in self.columns.dynamic:
+            value = result[field] = written[field] if field in written else function(row)
             if value is ABSENT:
                 del result[field]
-        changed = (self.origin or self).overrides.get(index)
-        if changed:
-            result.update(changed if self.origin is None else {k: v for k, v in changed.items() if k in result})
+            elif has_null_dates and field in _NULLABLE_DATES and row.number(salt_of(field)) % 8 == 0:
+                result[field] = written.get(field)
+        if written:
+            result.update({field: value for field, value in written.items() if field in result})
         return result
 
     def value(self, index: int, name: str) -> Any:
         """One field of a row."""
-        changed = (self.origin or self).overrides.get(index)
-        if changed and name in changed:
-            return changed[name]
-        function = self.functions[name]
-        return function.value if isinstance(function, Const) else function(Row(self, index))
+        written = self.source.overrides.get(index, _UNCHANGED)
+        return written[name] if name in written else self.columns.functions[name](Row(self, index))
 
     def encoded(self, index: int) -> bytes:
         """The row as JSON, from the cache where the account is small enough to keep it."""
@@ -354,16 +353,61 @@ class Store:
         else:
             self._cache.pop(index, None)
 
-    # --- changes ----------------------------------------------------------------------------------------
+    # --- changes: for Account alone ---------------------------------------------------------------------
 
-    def _check(self, fields: dict[str, Any]) -> None:
+    def insert(self, fields: Mapping[str, Any], created: int, updated: int) -> str:
+        """Add a row and return its id. Raises ValueError for a field that the resource does not have."""
+        self._check(fields)
+        index = self.slots
+        values = fields if self.resource.by in fields else {**fields, **self._some_parent(index)}
+        self.inserted += 1
+        self.changed_times[index] = (created, updated)
+        for which, found in self._arrays.items():
+            found.append(created if which == "created" else updated)
+        self._alive.slots += 1
+        self._override(index, values)
+        self._changed(index)
+        return self.id_of(index)
+
+    def update(self, index: int, fields: Mapping[str, Any], updated: int) -> None:
+        """Change fields of a row. Raises ValueError for a field that the resource does not have."""
+        self._check(fields)
+        self._override(index, fields)
+        self.touch(index, updated)
+
+    def touch(self, index: int, updated: int) -> None:
+        """Move a row's modification time."""
+        self.changed_times[index] = (self.times(index)[0], updated)
+        for which, found in self._arrays.items():
+            found[index] = self.changed_times[index][0 if which == "created" else 1]
+        self._changed(index)
+
+    def delete(self, index: int) -> None:
+        """Remove a row that exists."""
+        self._alive.kill(index)
+        self.dead.add(index)
+        self._changed(index)
+
+    def _check(self, fields: Mapping[str, Any]) -> None:
         unknown = sorted(set(fields) - set(self.resource.fields))
         if unknown:
             raise ValueError(f"{self.name} has no field {', '.join(unknown)}")
 
-    def _override(self, index: int, fields: dict[str, Any]) -> None:
+    def _some_parent(self, index: int) -> dict[str, Any]:
+        """The reference of a new row to a parent that exists, in the type that the other rows give it."""
+        by, parents = self.resource.by, self.parent_store
+        if by is None or parents is None or not parents.alive:
+            return {}
+        if by not in self.columns.functions:
+            raise ValueError(f"{self.name} has no field {by}, so no row can be added to it")
+        alive = parents.alive
+        parent = parents.id_of(alive[mix(index, self.world.seed) % len(alive)])
+        is_number = bool(self.base) and isinstance(self.value(0, by), int)
+        return {by: int(parent) if is_number else parent}
+
+    def _override(self, index: int, fields: Mapping[str, Any]) -> None:
         values = dict(fields)
-        for alias, other in self.aliases.items():
+        for alias, other in self.columns.aliases.items():
             if other in fields:
                 values.setdefault(alias, fields[other])
             elif alias in fields:
@@ -375,40 +419,12 @@ class Store:
             self._moved_children.setdefault(str(values[by]), set()).add(index)
         self.overrides[index] = {**self.overrides.get(index, {}), **values}
 
-    def insert(self, fields: dict[str, Any], created: int, updated: int) -> str:
-        index = self.slots
-        if self.parent_store is not None and self.resource.by and self.resource.by not in fields:
-            parent = self.account.random_parent(self, index)
-            if parent is not None:
-                old = self.value(0, self.resource.by) if self.base else parent
-                fields = {**fields, self.resource.by: int(parent) if isinstance(old, int) else parent}
-        self._check(fields)
-        self.inserted += 1
-        self.changed_times[index] = (created, updated)
-        for which, found in self._arrays.items():
-            found.append(created if which == "created" else updated)
-        self._alive.slots += 1
-        self._override(index, fields)
-        self._bump(index)
-        return self.id_of(index)
-
-    def update(self, index: int, fields: dict[str, Any], updated: int) -> None:
-        self._check(fields)
-        self._override(index, fields)
-        self.touch(index, updated)
-
-    def touch(self, index: int, updated: int) -> None:
-        self.changed_times[index] = (self.times(index)[0], updated)
-        for which, found in self._arrays.items():
-            found[index] = self.changed_times[index][0 if which == "created" else 1]
-        self._bump(index)
-
-    def delete(self, index: int) -> None:
-        self._alive.kill(index)
-        self.dead.add(index)
-        self._bump(index)
-
-    def _bump(self, index: int) -> None:
+    def _changed(self, index: int) -> None:
         self.version += 1
         self.selections.clear()
         self.forget(index)
+        for field, found in self._indexes.items():
+            if self.exists(index):
+                found.put(index, str(self.value(index, field)))
+            else:
+                found.drop(index)

@@ -45,6 +45,7 @@ class Resource:
     view_of: str | None
     touches: str | None
     by: str | None
+    outlives: str | None
     style: str
     meta: dict[str, Any]
     filters: dict[str, str]
@@ -114,6 +115,7 @@ def _resource(name: str, entry: dict[str, Any], raw: dict[str, Any]) -> Resource
         view_of=entry.get("view_of"),
         touches=entry.get("touches"),
         by=entry.get("by"),
+        outlives=entry.get("outlives"),
         style=entry.get("style", "list"),
         meta=entry.get("meta", {}),
         filters=entry.get("filters", {}),

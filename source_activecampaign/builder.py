@@ -12,18 +12,22 @@ from airbyte_cdk.models import AirbyteLogMessage, AirbyteMessage, Level, Type
 from airbyte_cdk.sources.declarative.requesters.paginators import Paginator, PaginatorTestReadDecorator
 from airbyte_cdk.sources.http_logger import format_http_message
 from airbyte_cdk.sources.streams.core import StreamData
-from airbyte_cdk.utils.airbyte_secrets_utils import filter_secrets
 
 from activecampaign_client.answers import Answer
 from activecampaign_client.page import Page
+from activecampaign_client.secrets import Mask, masking
 
 
 @dataclass
 class TestRead:
-    """One slice of a test read of the Builder; `records` is the most that is wanted, where that is known."""
+    """One slice of a test read of the Builder; `records` is the most that is wanted, where that is known.
+
+    `mask` hides the API key in what is shown, which the headers of every request have.
+    """
 
     paginator: PaginatorTestReadDecorator
     stream: str
+    mask: Mask
     records: int | None = None
     _answers: list[Answer] = field(default_factory=list)
 
@@ -36,7 +40,7 @@ class TestRead:
         if not isinstance(paginator, PaginatorTestReadDecorator):
             return None
         limits = config.get("__test_read_config") or {}
-        return cls(paginator, stream, limits.get("max_records"))
+        return cls(paginator, stream, masking(config["api_key"]), limits.get("max_records"))
 
     def show(self, answer: Answer) -> None:
         """Keep an answer for `shown`."""
@@ -46,7 +50,7 @@ class TestRead:
         """A log message for each answer since the last call, in the form in which the Builder finds its pages."""
         for answer in self._answers:
             message = format_http_message(answer.response, f"Stream '{self.stream}' request", "", self.stream)
-            text = filter_secrets(json.dumps(message))
+            text = self.mask(json.dumps(message))
             yield AirbyteMessage(type=Type.LOG, log=AirbyteLogMessage(level=Level.DEBUG, message=text))
         self._answers.clear()
 

@@ -2,14 +2,16 @@
 
 import logging
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from airbyte_cdk.sources.types import Config
 
 from activecampaign_client.custom_fields import Definition, Plan, Value, by_owner, definitions_in, flatten
 from activecampaign_client.errors import ApiError
-from activecampaign_client.warn import Warn
+from activecampaign_client.exact_json import OddObject
+from activecampaign_client.page import rows_in
+from activecampaign_client.stored_values import StoredValues
 from source_activecampaign.deals import is_masked
 from source_activecampaign.records import EnvelopeExtractor
 from source_activecampaign.retriever import PageRetriever
@@ -43,44 +45,43 @@ class CustomFieldsExtractor(EnvelopeExtractor):
 
     `{"contacts": [{"id": "1", ...}], "fieldValues": [{"contact": "1", "field": "3", "value": "42"}]}` gives one
     contact with the column `custom_shoe_size` (mode `columns`) or the object `customFields` (mode `object`).
-    Where the sideload was not answered, the listing `values` is read instead, once per run and whole.
+    Where the sideload was not answered, the listing `values` is read instead, once per run and whole, onto the disk.
     """
 
     config: Config
     sideload: str
     definitions: PageRetriever
     values: PageRetriever
-    _warn: Warn = field(init=False, repr=False)
-
-    def __post_init__(self, parameters: Mapping[str, Any]) -> None:
-        super().__post_init__(parameters)
-        self._warn = Warn(self.name)
 
     def rows(self, body: Any) -> list[dict[str, Any]]:
         records = super().rows(body)
         plan = None if self.config["custom_fields"] == "off" else _plan(self)
         if not plan or not plan.fields:
             return records
-        values = self._values(body)
+        values = self._values(body, records)
+        # What is odd about a value is odd about its record, too; the listing of all values does not say whose is.
+        kind = OddObject if isinstance(body, OddObject) or self.sideload not in body else dict
         return [
             # Who may not see the deal may not see its values either, whatever the sideload says.
             record
             if is_masked(record)
-            else {**record, **flatten(values.get(str(record.get("id")), ()), plan, self._warn)}
+            else kind({**record, **flatten(values.get(str(record.get("id")), ()), plan, self.warn)})
             for record in records
         ]
 
-    def _values(self, body: Mapping[str, Any]) -> Mapping[str, list[Value]]:
+    def _values(self, body: Mapping[str, Any], records: list[dict[str, Any]]) -> Mapping[str, list[Value]]:
         if self.sideload in body:
-            return by_owner(body[self.sideload] or [])
-        if all(row.get(self.sideload) == [] for row in body.get(self.record_key) or ()):
+            beside = body[self.sideload]
+            return by_owner(rows_in(body, self.sideload, self.name, self.warn) if beside else ())
+        if all(row.get(self.sideload) == [] for row in records):
             # The records themselves say that there are none.
             return {}
         listing = self.values
-        self._warn("listed", listing.name)
-        return listing.run.account.once(
-            f"values:{listing.name}", lambda: by_owner(row for page in listing.pages() for row in page.rows)
+        self.warn("listed", listing.name)
+        values = listing.run.account.once(
+            f"values:{listing.name}", lambda: StoredValues(row for page in listing.pages() for row in page.rows)
         )
+        return values.of([str(row.get("id")) for row in body.get(self.record_key) or ()])
 
 
 @dataclass

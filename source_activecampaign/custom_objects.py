@@ -6,17 +6,20 @@ https://developers.activecampaign.com/reference/custom-objects
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import quote
 
 from airbyte_cdk.sources.declarative.schema.schema_loader import SchemaLoader
 from airbyte_cdk.sources.declarative.transformations import RecordTransformation
 from airbyte_cdk.sources.streams.core import StreamData
 from airbyte_cdk.sources.types import Config, StreamSlice, StreamState
 
-from activecampaign_client.custom_objects import STANDARD, ObjectPlan, properties_of, typed_record
+from activecampaign_client.custom_objects import STANDARD, ObjectPlan, properties_of, stream_names, typed_record
 from activecampaign_client.errors import ApiError, UnstableOrder
+from activecampaign_client.id_set import IdSet
 from activecampaign_client.page import Page
 from activecampaign_client.warn import Warn
 from source_activecampaign.builder import TestRead
+from source_activecampaign.records import say_oddities
 from source_activecampaign.retriever import EVERYTHING, LOGGER, PageRetriever
 from source_activecampaign.runs import airbyte_errors
 
@@ -26,13 +29,21 @@ PASSES, PASSES_WITHOUT_NEW_ROWS = 10, 3
 
 @dataclass
 class CustomObjectSchemas(PageRetriever):
-    """The custom object schemas of the account, read once per run; none where the account has no such thing."""
+    """The custom object schemas of the account, read once per run; none where the account has no such thing.
+
+    As records they are what their streams are made of: `{"id": ..., "name": "custom_object_visit", "path": ...}`, free
+    of anything that the CDK could take for a template.
+    """
 
     def read_records(
         self, records_schema: Mapping[str, Any], stream_slice: StreamSlice | None = None
     ) -> Iterable[StreamData]:
         with airbyte_errors():
-            yield from self.all()
+            schemas = self.all()
+        names = stream_names(schemas)
+        for schema in schemas:
+            part = quote(str(schema.get("id")), safe="")
+            yield {"id": part, "name": names[str(schema.get("id"))], "path": f"customObjects/records/{part}"}
 
     def all(self) -> list[dict[str, Any]]:
         """Every schema. Raises ApiError."""
@@ -49,7 +60,8 @@ class CustomObjectSchemas(PageRetriever):
         return self.run.account.once("custom object schemas", read)
 
     def by_id(self, schema_id: str) -> dict[str, Any]:
-        return next((schema for schema in self.all() if schema.get("id") == schema_id), {})
+        """The schema whose id, as part of a path, is this one."""
+        return next((schema for schema in self.all() if quote(str(schema.get("id")), safe="") == schema_id), {})
 
 
 @dataclass
@@ -62,11 +74,11 @@ class CustomObjectRecords(PageRetriever):
     """
 
     def pages(self, stream_slice: StreamSlice = EVERYTHING, test_read: TestRead | None = None) -> Iterator[Page]:
-        seen: set[Any] = set()
+        seen = IdSet()
 
         def with_new_rows(page: Page) -> Page:
-            rows = [row for row in page.rows if row.get("id") not in seen]
-            seen.update(row.get("id") for row in rows)
+            rows = [row for row in page.rows if str(row.get("id")) not in seen]
+            seen.update(str(row.get("id")) for row in rows)
             return page._replace(rows=rows)
 
         try:
@@ -137,6 +149,7 @@ class FlattenCustomObject(RecordTransformation):
         typed = typed_record(record, self._plan(), self._warn)
         record.clear()
         record.update(typed)
+        say_oddities(record, self._warn)
 
     def _plan(self) -> ObjectPlan:
         return self.schemas.run.account.once(

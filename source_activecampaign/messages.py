@@ -1,15 +1,18 @@
-"""The protocol's messages that the CDK does not send by itself."""
+"""The protocol's messages that the CDK does not send by itself, or not as they should be."""
 
 import time
+from collections.abc import Iterable, Iterator
 
 from airbyte_cdk.models import (
     AirbyteEstimateTraceMessage,
     AirbyteMessage,
     AirbyteTraceMessage,
     EstimateType,
+    FailureType,
     TraceType,
     Type,
 )
+from airbyte_cdk.utils.traced_exception import AirbyteTracedException
 
 
 def estimate(stream: str, rows: int) -> AirbyteMessage:
@@ -22,3 +25,26 @@ def estimate(stream: str, rows: int) -> AirbyteMessage:
             estimate=AirbyteEstimateTraceMessage(name=stream, type=EstimateType.STREAM, row_estimate=rows),
         ),
     )
+
+
+# What the error that ends a read is: what can be done about at least one of its streams, the least effort first.
+_KINDS = (FailureType.transient_error, FailureType.config_error, FailureType.system_error)
+
+
+def with_kind_of_failures(messages: Iterable[AirbyteMessage]) -> Iterator[AirbyteMessage]:
+    """The messages of a read as they are; the error that ends it where streams failed gets the kind of their failures.
+
+    The CDK calls it a config_error whatever happened, and Airbyte does not try again after one of those. Where a
+    stream failed for a passing reason another attempt is worth it.
+    """
+    kinds: set[FailureType] = set()
+    try:
+        for message in messages:
+            error = message.trace.error if message.trace else None
+            if error and error.stream_descriptor and error.failure_type:
+                kinds.add(error.failure_type)
+            yield message
+    except AirbyteTracedException as error:
+        if error.failure_type is FailureType.config_error:
+            error.failure_type = next((kind for kind in _KINDS if kind in kinds), error.failure_type)
+        raise

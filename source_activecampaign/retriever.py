@@ -14,8 +14,9 @@ from airbyte_cdk.sources.streams.core import StreamData
 from airbyte_cdk.sources.types import Config, StreamSlice
 
 from activecampaign_client.answers import Answer
+from activecampaign_client.id_set import IdSet
 from activecampaign_client.listing import LOOK_AHEAD, Listing
-from activecampaign_client.page import Page, Row, identity_by, rows_in, total_of
+from activecampaign_client.page import Page, Row, identity_by, objects_in, rows_in, skipped_in, total_of
 from source_activecampaign.builder import TestRead
 from source_activecampaign.messages import estimate
 from source_activecampaign.records import EnvelopeExtractor
@@ -37,6 +38,8 @@ class PageRetriever(Retriever):
     `record_key` is the key of the rows in an answer, by default the same as the endpoint. Rows that the API sends
     beside others are paged by these: with the `page_key` contacts, the page is a page of contacts, and of the rows
     under the record key those are taken whose `owner_key` names a contact of the page.
+
+    `reader` is the stream that the rows are read for, where that is another one: they are none of its records.
     """
 
     config: Config
@@ -51,6 +54,7 @@ class PageRetriever(Retriever):
     primary_key: Any = "id"
     page_key: str = ""
     owner_key: str = ""
+    reader: str = ""
 
     def __post_init__(self, parameters: Mapping[str, Any]) -> None:
         self.run = run_of(self.api_budget, self.config)
@@ -75,10 +79,11 @@ class PageRetriever(Retriever):
         self, records_schema: Mapping[str, Any], stream_slice: StreamSlice, test_read: TestRead | None
     ) -> Iterator[StreamData]:
         progress, first = self.run.account.progress, True
+        is_read_for_another = self.reader not in ("", self.name)
         for rows, total in self.row_pages(stream_slice, test_read):
             if test_read:
                 yield from test_read.shown()
-            if first and total is not None:
+            if first and total is not None and not is_read_for_another:
                 progress.add(self.name, expected=total)
                 if not stream_slice.partition:
                     yield estimate(self.name, total)
@@ -88,7 +93,8 @@ class PageRetriever(Retriever):
             ):
                 yield record
                 count += 1
-            progress.add(self.name, rows=count)
+            if not is_read_for_another:
+                progress.add(self.name, rows=count)
 
     def row_pages(
         self, stream_slice: StreamSlice, test_read: TestRead | None = None
@@ -123,16 +129,25 @@ class PageRetriever(Retriever):
         return test_read.as_many_pages(pages) if test_read else pages
 
     def rows_beside(self, page: Page) -> list[Row]:
-        """The rows beside a page, without those that a page before it had: their owner was on both."""
+        """The rows beside a page, without those that a page before it had: their owner was on both.
+
+        Beside no rows the API may leave out their key.
+        """
+        owners = objects_in(page.body, self.page_key)
+        if not owners and not page.body.get(self.record_key):
+            return []
         fresh = {str(row.get("id")) for row in page.rows}
-        repeated = {str(row.get("id")) for row in rows_in(page.body, self.page_key, self.name)} - fresh
-        rows = rows_in(page.body, self.record_key, self.name)
+        repeated = {str(row.get("id")) for row in owners} - fresh
+        rows = rows_in(page.body, self.record_key, self.name, self._extractor.warn)
         return [row for row in rows if str(row.get(self.owner_key)) not in repeated]
 
     def _send(self, stream_slice: StreamSlice, offset: int, uncached: bool) -> Answer:
         token = {"next_page_token": offset} if offset else None
         answer = self.requester.send(
-            stream_slice, self.paginator.get_request_params(next_page_token=token), anew=uncached
+            stream_slice,
+            self.paginator.get_request_params(next_page_token=token),
+            anew=uncached,
+            record_key=self.page_key or self._extractor.required_key,
         )
         if answer.size > LARGE:
             answer.forget_body()
@@ -144,16 +159,18 @@ class PageRetriever(Retriever):
         if answer.is_gone:
             return Page([], {}, None)
         body = answer.body
-        rows = rows_in(body, self.page_key, self.name) if self.page_key else self._extractor.rows(body)
-        return Page(rows, body, total_of(body), answer.size)
+        warn = self._extractor.warn
+        rows = rows_in(body, self.page_key, self.name, warn) if self.page_key else self._extractor.rows(body)
+        skipped = skipped_in(body, self.page_key or self._extractor.record_key)
+        return Page(rows, body, total_of(body), answer.size, skipped)
 
 
 @dataclass
 class SideloadRetriever(PageRetriever):
-    """Reads a stream from its own listing, or beside its carrier when the plan of the run says so.
+    """Reads a stream from its own listing, or beside its carrier where that was chosen.
 
-    What the carrier brings along is not taken on trust: where the rows are missing, or a contact names one that did
-    not come, the stream's own listing is read after all.
+    What the carrier brings along is not taken on trust: where its rows are missing, a contact names one that did not
+    come, or fewer came in all than the stream's own listing counts, that is read after all, without what came already.
     """
 
     carrier: str = ""
@@ -163,9 +180,11 @@ class SideloadRetriever(PageRetriever):
     def row_pages(
         self, stream_slice: StreamSlice, test_read: TestRead | None = None
     ) -> Iterator[tuple[list[Row], int | None]]:
-        if self.name not in self.run.sideloads.streams:
+        choice = self.run.sideloads.beside(self.name)
+        if choice is None:
             yield from super().row_pages(stream_slice, test_read)
             return
+        came, total = IdSet(), choice.rows[self.name]
         for page in self.carried.pages(stream_slice):
             if not self._is_complete(page):
                 LOGGER.warning(
@@ -173,13 +192,32 @@ class SideloadRetriever(PageRetriever):
                     self.name,
                     self.carrier,
                 )
-                yield from super().row_pages(stream_slice)
+                break
+            rows = self.carried.rows_beside(page)
+            came.update(str(row.get("id")) for row in rows)
+            yield rows, total
+        else:
+            if total is None or len(came) >= total or len(came) >= (self._total_now() or 0):
                 return
-            yield self.carried.rows_beside(page), None
+            LOGGER.info(
+                "Stream %s: %s of %s rows came beside the %s. The others, whose %s may be gone, are read from its own "
+                "listing.",
+                self.name,
+                f"{len(came):,}",
+                f"{total:,}",
+                self.carrier,
+                self.carrier,
+            )
+        for rows, _ in super().row_pages(stream_slice):
+            yield [row for row in rows if str(row.get("id")) not in came], None
+
+    def _total_now(self) -> int | None:
+        """Rows may have been deleted since they were counted."""
+        return self.run.sideloads.total(self.endpoint, self.name)
 
     def _is_complete(self, page: Page) -> bool:
         if self.record_key not in page.body:
             return not page.rows
-        came = {str(row.get("id")) for row in page.body[self.record_key]}
+        came = {str(row.get("id")) for row in objects_in(page.body, self.record_key)}
         named = (owner.get(self.include) for owner in page.rows if self.include)
         return all(str(row_id) in came for ids in named if isinstance(ids, list) for row_id in ids)

@@ -14,7 +14,8 @@ from airbyte_cdk.utils.traced_exception import AirbyteTracedException
 from activecampaign_client.account import Account
 from activecampaign_client.errors import ApiError
 from source_activecampaign.config import validate
-from source_activecampaign.sideloads import SideloadPlan
+from source_activecampaign.contact_failures import ContactFailures
+from source_activecampaign.sideloads import Sideloads
 
 # What the client logs is for Airbyte's log, too, which by itself shows no more than warnings of others.
 logging.getLogger("activecampaign_client").setLevel(logging.INFO)
@@ -37,16 +38,26 @@ class Run(APIBudget):
         account: Account,
         *,
         reads_catalog: bool = False,
-        sideloads: SideloadPlan | None = None,
+        sideloads: Sideloads | None = None,
         shared_listings: frozenset[str] = frozenset(),
+        failures: Mapping[str, ContactFailures] | None = None,
     ) -> None:
         super().__init__(policies=[])
         self.account = account
         # The catalog is configured, so nobody needs schemas with the custom fields that the account has by now.
         self.reads_catalog = reads_catalog
-        self.sideloads = sideloads or SideloadPlan()
-        # The paths that more than one of the selected streams lists.
+        self.sideloads = sideloads or Sideloads(account)
+        # The listings that more than one of the selected streams asks for.
         self.shared_listings = shared_listings
+        self._failures = dict(failures or {})
+
+    def contact_failures(self, stream: str) -> ContactFailures:
+        """What became of the contacts of a stream that is read contact by contact.
+
+        Where nobody was there before to tell of them in the end, the first one ends the stream.
+        """
+        with _lock:
+            return self._failures.setdefault(stream, ContactFailures(stream, in_a_row=1))
 
 
 def account_of(config: Mapping[str, Any], requests_per_second: float) -> Account:

@@ -35,7 +35,7 @@ def answering(status: int = 200, body: str = "{}", **headers: str) -> Callable[[
         handler.send_response(status)
         for name, value in headers.items():
             handler.send_header(name.replace("_", "-"), value)
-        handler.send_header("Content-Length", str(len(body)))
+        handler.send_header("Content-Length", str(len(body.encode())))
         handler.end_headers()
         handler.wfile.write(body.encode())
 

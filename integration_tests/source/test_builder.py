@@ -88,6 +88,34 @@ def test_given_a_page_limit_when_test_read_then_so_many_pages_and_their_answers(
     assert config["api_key"] not in json.dumps(read)
 
 
+def test_given_a_pasted_key_when_test_read_then_it_is_used_and_not_shown(
+    server: TestClient, config: dict[str, Any]
+) -> None:
+    limits = {"record_limit": 5, "page_limit": 1, "slice_limit": 1}
+    pasted = {**config, "api_key": f"\u200b{config['api_key']}\n"}
+    read = asked(server, "test_read", config=pasted, stream_name="tags", state=[], **limits)
+    [page] = read["slices"][0]["pages"]
+    assert page["request"]["headers"]["Api-Token"] == "****"
+    assert config["api_key"] not in json.dumps(read)
+
+
+@pytest.mark.parametrize("command", ["check", "discover", "full_resolve"])
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        ({"requests_per_second": 0}, "The Requests per Second setting has to be a number from 0.1 to 100, not 0."),
+        ({"num_workers": "many"}, "The Number of Concurrent Workers setting has to be a whole number from 2 to 32"),
+        ({"api_url": "https://a..b"}, "The API URL has a host name that is empty between two dots, or too long."),
+        ({"api_key": "\n"}, "The API Key is missing."),
+    ],
+)
+def test_given_a_wrong_value_when_used_then_the_connectors_sentence(
+    server: TestClient, config: dict[str, Any], command: str, change: dict[str, Any], sentence: str
+) -> None:
+    response = server.post(f"/v1/manifest/{command}", json={"manifest": MANIFEST, "config": {**config, **change}})
+    assert sentence in response.text
+
+
 def test_given_a_slice_limit_when_a_stream_below_contacts_is_test_read_then_so_many_contacts(
     server: TestClient, config: dict[str, Any]
 ) -> None:

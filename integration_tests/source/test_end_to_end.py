@@ -348,6 +348,58 @@ def test_given_a_forbidden_stream_when_read_then_it_fails_with_a_sentence_and_th
     assert "/api/3/lists" in error["message"]
 
 
+def test_given_a_contact_that_fails_when_read_then_the_others_arrive_and_it_does_as_soon_as_it_answers(
+    emulator: Emulator, connect: Connect
+) -> None:
+    goals = emulator.account.rows("contactGoals")
+    broken = str(goals[0]["contact"])
+    missing = ids([row for row in goals if str(row["contact"]) == broken])
+    emulator.settings.patch({"faults": [Fault("400", f"/contacts/{broken}/contactGoals")]})
+    first = read_everything(connect(emulator), "contact_goals")
+    assert first.exit_code == 1
+    assert ids(first.records["contact_goals"]) == ids(goals) - missing
+    assert first.statuses == {"contact_goals": "INCOMPLETE"}
+    [error] = [one for one in first.errors if one["stream"]]
+    assert f"contact {broken} " in error["message"]
+
+    emulator.settings.patch({"faults": []})
+    second = read_everything(connect(emulator), "contact_goals", state=first.state)
+    assert second.exit_code == 0, second.text
+    assert second.statuses == {"contact_goals": "COMPLETE"}
+    assert missing <= ids(second.records["contact_goals"])
+    assert len(second.records["contact_goals"]) < len(goals) / 2
+
+
+@pytest.mark.parametrize(("stream", "resource"), [("task_types", "dealTasktypes"), ("lists", "lists")])
+def test_given_an_edit_that_moves_only_udate_when_read_again_then_the_row_arrives(
+    emulator: Emulator, connect: Connect, stream: str, resource: str
+) -> None:
+    first = read_everything(connect(emulator), stream)
+    edited = str(emulator.account.rows(resource)[0]["id"])
+    before = emulator.account.rows(resource)[0]
+    now = datetime.now(timezone.utc).isoformat(timespec="seconds")
+    emulator.account.update(resource, edited, _updated="2019-01-01T00:00:00+00:00", udate=now)
+    cursor = next(name for name in ("updated_utc_timestamp", "updated_timestamp") if name in before)
+    assert emulator.account.rows(resource)[0][cursor] <= before[cursor]
+    second = read_everything(connect(emulator), stream, state=first.state)
+    assert edited in ids(second.records[stream])
+
+
+def test_given_a_damaged_state_of_one_stream_when_read_again_then_the_others_go_on(
+    emulator: Emulator, connect: Connect
+) -> None:
+    first = read_everything(connect(emulator), "contacts", "tags")
+    damaged = [
+        {"type": "STREAM", "stream": {"stream_descriptor": {"name": "contacts"}, "stream_state": {"udate": 1714550400}}}
+    ]
+    kept = [one for one in first.state if one["stream"]["stream_descriptor"]["name"] == "tags"]
+    second = read_everything(connect(emulator), "contacts", "tags", state=damaged + kept)
+    assert second.exit_code == 0, second.text
+    assert ids(second.records["contacts"]) == ids(emulator.account.rows("contacts"))
+    assert len(second.records["tags"]) < len(first.records["tags"])
+    assert second.logs.count("Stream contacts: its state cannot be used") == 1
+
+
 # Streams by how their listing is paged and ordered, with the resource behind each.
 PAGED = {
     "contacts": "contacts",  # by id
@@ -443,18 +495,26 @@ def test_given_streams_that_contacts_carry_when_read_together_then_one_pass_serv
     alone_asked, asked = len(emulator.requests) - asked, len(emulator.requests)
     together = connector.read(configured(streams, "contacts", *SIDELOADS))
     assert together.exit_code == alone.exit_code == 0
-    assert len(emulator.requests) - asked == alone_asked
+    # One request counts the rows of each that has a listing of its own.
+    counted = [request for request in emulator.requests[asked:] if request.query.get("limit") == "1"]
+    assert {request.path.rpartition("/")[2] for request in counted} == {*SIDELOADS.values()} - {"scoreValues"}
+    assert len(emulator.requests) - asked == alone_asked + len(counted) == alone_asked + len(SIDELOADS) - 1
     assert ids(together.records["contacts"]) == ids(emulator.account.rows("contacts"))
     for stream, resource in SIDELOADS.items():
         assert ids(together.records[stream]) == ids(emulator.account.rows(resource)), stream
 
 
-def test_given_one_stream_that_contacts_carry_when_read_alone_then_it_reads_its_own_listing(
-    emulator: Emulator, connect: Connect
+@pytest.mark.parametrize(("contacts", "path"), [(250, "/api/3/contacts"), (450, "/api/3/contactTags")])
+def test_given_one_stream_that_contacts_carry_when_read_alone_then_in_the_way_that_takes_fewer_requests(
+    connect: Connect, contacts: int, path: str
 ) -> None:
-    output = read_everything(connect(emulator), "contact_tags")
-    assert {request.path for request in emulator.requests[-5:]} == {"/api/3/contactTags"}
-    assert ids(output.records["contact_tags"]) == ids(emulator.account.rows("contactTags"))
+    """400 tags take 4 requests, or as many as there are pages of contacts."""
+    with Emulator(Account.demo(seed=1, contacts=contacts, rows={"contactTags": 400})) as emulator:
+        emulator.settings.patch({"rate_limit_window": "off"})
+        output = read_everything(connect(emulator), "contact_tags")
+        pages = [request for request in emulator.requests if request.query.get("limit") == "100"]
+        assert {request.path for request in pages if "contact" in request.path} == {path}
+        assert ids(output.records["contact_tags"]) == ids(emulator.account.rows("contactTags"))
 
 
 def test_given_changed_contacts_only_when_read_again_then_the_streams_beside_them_are_still_complete(

@@ -65,8 +65,10 @@ class Read:
         (folder / "catalog.json").write_text(json.dumps(configured([stream])))
         output, self._input = os.pipe()
         self.process = subprocess.Popen(
-            [*before, sys.executable, "-m", "source_activecampaign", "read"]
-            + ["--config", str(folder / "config.json"), "--catalog", str(folder / "catalog.json")],
+            [
+                *(*before, sys.executable, "-m", "source_activecampaign", "read"),
+                *("--config", str(folder / "config.json"), "--catalog", str(folder / "catalog.json")),
+            ],
             cwd=ROOT,
             env={**os.environ, "TMPDIR": str(self.temporary)},
             stdout=self._input,
@@ -222,7 +224,9 @@ def test_a_signal_ends_it_while_it_starts(start: Callable[..., Read], number: si
 def blocks(process: int, number: signal.Signals) -> bool:
     """Whether it keeps the signal from its default action."""
     [mask] = [
-        line.split()[1] for line in Path(f"/proc/{process}/status").read_text().splitlines() if line.startswith("SigBlk")
+        line.split()[1]
+        for line in Path(f"/proc/{process}/status").read_text().splitlines()
+        if line.startswith("SigBlk")
     ]
     return bool(int(mask, 16) >> (number - 1) & 1)
 

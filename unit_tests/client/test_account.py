@@ -1,60 +1,19 @@
 """How requests leave and what comes back: the budget, what is read once, the session, the body."""
 
+import json
 import math
 import threading
-from collections.abc import Callable
 
 import pytest
 import requests
 
 from activecampaign_client.account import Account
 from activecampaign_client.answers import Answer, Request, retry_after
+from activecampaign_client.errors import ApiError
+from unit_tests.client.virtual_time import VirtualTime
 from unit_tests.servers import answering, server
 
 ROOT = "https://acme.api-us1.com"
-
-
-class VirtualTime:
-    """A clock for several threads that moves when all of them sleep."""
-
-    def __init__(self) -> None:
-        self.now = 0.0
-        self._changed = threading.Condition()
-        self._until: list[float] = []
-        self._running = 0
-
-    def __call__(self) -> float:
-        return self.now
-
-    def sleep(self, seconds: float) -> None:
-        with self._changed:
-            until = self.now + seconds
-            self._until.append(until)
-            self._running -= 1
-            self._changed.notify_all()
-            self._changed.wait_for(lambda: self.now >= until, timeout=10)
-
-    def run(self, *works: Callable[[], None]) -> None:
-        def run_one(work: Callable[[], None]) -> None:
-            work()
-            with self._changed:
-                self._running -= 1
-                self._changed.notify_all()
-
-        self._running = len(works)
-        threads = [threading.Thread(target=run_one, args=(work,), daemon=True) for work in works]
-        for thread in threads:
-            thread.start()
-        while True:
-            with self._changed:
-                assert self._changed.wait_for(lambda: self._running == 0, timeout=10)
-                if not self._until:
-                    break
-                self.now = min(self._until)
-                awake = [until for until in self._until if until <= self.now]
-                self._until = [until for until in self._until if until > self.now]
-                self._running += len(awake)
-                self._changed.notify_all()
 
 
 def most_in_a_second(departures: list[float]) -> int:
@@ -179,7 +138,16 @@ def test_a_shorter_pause_does_not_end_a_longer_one():
         ("30", 30.0),
         ("0.5", 0.5),
         ("0", 0.0),
-        ("-5", 0.0),
+        ("900", 900.0),
+        (" 7 ", 7.0),
+        # A quarter of an hour at once is enough; whoever wants more says so again.
+        ("3600", 900.0),
+        ("9" * 15, 900.0),
+        # Nonsense counts as absent.
+        *(
+            (nonsense, 1.0)
+            for nonsense in ("-5", "+5", "nan", "inf", "-inf", "1e3", "1_0", "٣", "5s", "0x5", "9" * 400)
+        ),
         (None, 1.0),
         ("Wed, 21 Oct 2015 07:28:00 GMT", 1.0),
         ("", 1.0),
@@ -284,3 +252,39 @@ def test_what_was_there_instead_of_json(content, sentence):
 def test_a_body_is_parsed_once():
     answer = answer_with(b'{"tags": []}')
     assert answer.body is answer.body
+
+
+KEY = "0123456789abcdef" * 4
+
+
+def test_given_a_server_that_repeats_the_key_when_asked_then_it_is_in_nothing_that_came(caplog):
+    body = f'{{"{KEY}": "my {KEY}", "day": "día", "url": "https:\\/\\/x\\/?k={KEY.upper()}"}}'
+    with server(answering(200, body, X_Echo=f"header {KEY}")) as (root, received):
+        account = Account(root, KEY, 100)
+        for _ in range(2):
+            answer = account.send(Request("tags"))
+            assert answer.body == {"****": "my ****", "day": "día", "url": "https://x/?k=****"}
+            assert answer.response.headers["X-Echo"] == "header ****"
+    warnings = [record.message for record in caplog.records if record.levelname == "WARNING"]
+    assert warnings == ["The account's own data has the API key in it, which is replaced by ****."]
+    assert [headers["Api-Token"] for headers in received] == [KEY, KEY]
+
+
+def test_given_a_refusal_that_repeats_the_key_when_asked_then_its_sentence_does_not():
+    body = json.dumps({"message": f"{'x' * 470} the token {KEY} is odd"})
+    with server(answering(400, body)) as (root, _), pytest.raises(ApiError) as refused:
+        Account(root, KEY, 100).send(Request("tags"))
+    assert "the token ****" in str(refused.value)
+    assert KEY[:8] not in str(refused.value)
+
+
+def test_given_a_redirect_with_the_key_when_asked_then_its_sentence_is_without():
+    location = f"https://elsewhere.example/?key={KEY}"
+    with server(answering(302, Location=location)) as (root, _), pytest.raises(ApiError, match="redirects") as refused:
+        Account(root, KEY, 100).send(Request("tags"))
+    assert KEY not in str(refused.value)
+
+
+def test_given_a_key_like_an_id_when_asked_then_the_data_stays_as_it_is():
+    with server(answering(200, '{"id": 12345678, "name": "12345678"}')) as (root, _):
+        assert Account(root, "12345678", 100).send(Request("tags")).body == {"id": 12345678, "name": "12345678"}

@@ -1,6 +1,9 @@
 """What users paste as the address of their account."""
 
+from urllib.parse import urlsplit
+
 import pytest
+import requests
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -31,6 +34,9 @@ from activecampaign_client.address import api_root
         ("http://[::1]:5000/api/3", "http://[::1]:5000"),
         ("https://[2001:db8::1]", "https://[2001:db8::1]"),
         ("localhost", "https://localhost"),
+        ("\u200bacme\u00a0", "https://acme.api-us1.com"),
+        ("\ufeffhttps://acme.api-us1.com\u200b", "https://acme.api-us1.com"),
+        ("https://acme.api-us1.com.", "https://acme.api-us1.com."),
     ],
 )
 def test_tolerated_api_url(pasted, root):
@@ -65,6 +71,20 @@ def test_tolerated_api_url(pasted, root):
         ("https://acme.api-us1.com:port", "not a URL"),
         ("https://acme.api-us1.com:99999", "not a URL"),
         ("https://[::1", "not a URL"),
+        ("https://[::1]x", "not a URL"),
+        ("https://acme.api-us1.com:+80", "not a URL"),
+        ("https://a..b", "is empty between two dots, or too long"),
+        ("https://.acme.api-us1.com", "is empty between two dots, or too long"),
+        ("https://.", "is empty between two dots, or too long"),
+        ("a" * 64, "is empty between two dots, or too long"),
+        (f"https://{'a' * 64}.com", "is empty between two dots, or too long"),
+        (f"https://{'a.' * 130}com", "is empty between two dots, or too long"),
+        ("https://ac\nme.api-us1.com", "characters that no host has"),
+        ("https://ac\u200bme.api-us1.com", "characters that no host has"),
+        ("https://acme\ud800.api-us1.com", "characters that no host has"),
+        ("https://@acme.api-us1.com", "must not contain a user name or password"),
+        ("https://acme.api-us1.com?", "must end after the host name"),
+        ("https://acme.api-us1.com/#", "must end after the host name"),
     ],
 )
 def test_refused_api_url(pasted, sentence):
@@ -80,11 +100,26 @@ URLS = st.one_of(
     st.builds(
         "{}{}{}{}".format,
         st.sampled_from(["", "https://", "http://", "HTTPS://", "://"]),
-        st.one_of(st.sampled_from(["acme", "[::1]", "127.0.0.1", "localhost", "a@b", "x:1"]), st.text(max_size=8)),
+        st.one_of(
+            st.sampled_from(["acme", "[::1]", "127.0.0.1", "localhost", "a@b", "x:1", "a..b", "A.b.", "a" * 64]),
+            st.text(max_size=8),
+        ),
         st.sampled_from(["", ":1", ":0", ":x", ".com"]),
         st.sampled_from(["", "/", "/api/3", "/api/3/", "?q", "#f", "/x"]),
     ),
 )
+
+
+@given(URLS)
+def test_what_is_accepted_can_be_asked(text):
+    try:
+        root = api_root(text)
+    except ValueError:
+        return
+    prepared = requests.Request("GET", f"{root}/api/3/tags").prepare()
+    assert prepared.url == f"{root}/api/3/tags"
+    # What looks up an address does with the name of a host.
+    urlsplit(root).hostname.encode("idna")
 
 
 @given(URLS)

@@ -820,7 +820,9 @@ def test_given_what_is_no_currency_when_rendered_then_refused(currency):
     assert currency not in str(error.value)
 
 
-@given(st.sampled_from(["contact", "deal", "account"]), st.integers(), st.sampled_from([None, "EUR"]))
+@given(
+    st.sampled_from(["contact", "deal", "account"]), st.integers(-(2**63), 2**63 - 1), st.sampled_from([None, "EUR"])
+)
 def test_an_entry_is_what_is_read_of_it(of, cents, currency):
     one = of_kind("currency")
     found = value_of(entry_of(one, cents, of, currency))

@@ -320,7 +320,7 @@ def test_given_an_existing_record_when_nothing_is_written_then_it_stays_as_it_is
     }
 
 
-NUMBERS = st.integers(-(10**20), 10**20) | st.floats(allow_nan=False, allow_infinity=False)
+NUMBERS = st.integers(-(2**63), 2**63 - 1) | st.floats(allow_nan=False, allow_infinity=False)
 VALUES = {
     "title": st.text(max_size=8) | st.integers(),
     "shoe-size": NUMBERS | NUMBERS.map(str),

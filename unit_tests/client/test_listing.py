@@ -115,8 +115,9 @@ def test_no_row_that_was_there_throughout_is_missed(executor, count, clamp, tota
     try:
         found = [int(row) for row in ids(listing_of(send, 10, executor))]
     except ApiError:
-        # Rows that move by a whole page look like an ignored offset or an unstable order; a few do not.
-        assert len(changes) > 2, "a listing that hardly changes is read without an error"
+        # Rows that move by a whole page look like an ignored offset or an unstable order; a few do not, but where a
+        # handful are all there is.
+        assert len(changes) > 2 or count < 4, "a listing that hardly changes is read without an error"
         return
     assert there_throughout <= set(found)
     if not changes:

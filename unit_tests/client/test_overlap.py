@@ -447,3 +447,17 @@ def test_given_a_listing_at_rest_when_read_then_each_row_once_and_no_request_too
     pages = 1 + -(-rows_left // (most_at_once - 1))
     # Where the last page is as long as was asked for, one more shows that it is the last.
     assert pages <= account.requests <= pages + (most_at_once == 10)
+
+
+def test_given_a_row_inserted_and_a_total_that_is_too_large_when_read_then_a_warning_and_every_row(caplog):
+    """One row out of place does not explain that dozens lack: the total is wrong, as totals are."""
+    rows = [str(number) for number in range(27)]
+
+    def page_at(offset: int) -> Page:
+        if offset == 15:
+            rows.insert(15, "new")
+        return page(rows[offset : offset + 4], len(rows) + 35)
+
+    assert set(rows_of(overlap_of(10, page_at), page_at)) == {"new", *(str(number) for number in range(27))}
+    [sentence] = sentences(caplog)
+    assert "the API counts 62 rows and sent 28" in sentence

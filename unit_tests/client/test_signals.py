@@ -1,4 +1,4 @@
-"""The end of processes that write lines; those of a whole connector stand in integration_tests/source/test_signals.py"""
+"""The end of processes that write lines; a whole connector's is in integration_tests/source/test_signals.py."""
 
 import doctest
 import fcntl
@@ -109,7 +109,9 @@ def test_a_reader_that_does_not_make_room_is_not_waited_for(number: signal.Signa
 
 
 @pytest.mark.parametrize("program", [SHORT, "time.sleep(90)"], ids=["writing", "waiting"])
-@pytest.mark.parametrize("make", [os.pipe, lambda: [one.detach() for one in socket.socketpair()]], ids=["pipe", "socket"])
+@pytest.mark.parametrize(
+    "make", [os.pipe, lambda: [one.detach() for one in socket.socketpair()]], ids=["pipe", "socket"]
+)
 def test_it_ends_when_its_reader_goes_away(make: Callable[[], tuple[int, int]], program: str) -> None:
     output, input_ = make()
     process = start(f"print('ready')\n{program}", input_)

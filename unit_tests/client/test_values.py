@@ -5,11 +5,13 @@ import json
 from datetime import date, datetime, timedelta, timezone
 from decimal import Decimal
 
+import orjson
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from activecampaign_client import values
+from activecampaign_client.exact_json import Digits
 from activecampaign_client.values import (
     converter,
     field_converters,
@@ -48,7 +50,9 @@ def test_to_string(value, text):
         ("-3", -3),
         ("+3", 3),
         ("007", 7),
-        ("12345678901234567890", 12345678901234567890),
+        ("9223372036854775807", 2**63 - 1),
+        (-(2**63), -(2**63)),
+        (1e18, 10**18),
         ("", None),
         ("  ", None),
     ],
@@ -69,7 +73,11 @@ def test_to_integer(value, number):
         (".5", 0.5),
         ("5.", 5.0),
         ("-1e3", -1000.0),
-        ("123456789012345678901", 123456789012345678901),
+        ("9223372036854775807", 2**63 - 1),
+        ("100.10", 100.1),
+        ("0.1", 0.1),
+        ("1" + "0" * 30, 1e30),
+        ("1234567890123.45", 1234567890123.45),
         ("", None),
         (" ", None),
     ],
@@ -190,10 +198,39 @@ def test_a_moment_beyond_the_calendar_does_not_fit(value):
         to_utc(value)
 
 
-@pytest.mark.parametrize("value", ["1e999", "1" + "0" * 400])
+@pytest.mark.parametrize("value", ["1e999", "1" + "0" * 400, "9" * 5000, float("inf"), float("nan"), Digits("NaN")])
 def test_a_number_too_large_for_json_does_not_fit(value):
     with pytest.raises(ValueError):  # noqa: PT011
         to_number(value)
+
+
+@pytest.mark.parametrize("value", ["12345678901234567890.12", "0.12345678901234567891", "123456789012345678901", 2**63])
+def test_a_number_that_a_double_would_round_does_not_fit(value):
+    with pytest.raises(ValueError):  # noqa: PT011
+        to_number(value)
+
+
+@pytest.mark.parametrize("value", [2**63, -(2**63) - 1, "12345678901234567890", "9" * 5000, 1e19, Digits("1" * 30)])
+def test_an_integer_over_64_bits_does_not_fit(value):
+    with pytest.raises(ValueError):  # noqa: PT011
+        to_integer(value)
+
+
+def test_a_number_kept_as_its_text_is_an_id_like_any_other():
+    found = to_string(Digits("1" * 30))
+    assert found == "1" * 30
+    assert type(found) is str
+
+
+@given(st.decimals(allow_nan=False, allow_infinity=False) | st.floats(allow_nan=False, allow_infinity=False))
+def test_a_number_has_the_decimal_value_of_its_text_or_does_not_fit(value):
+    text = str(value)
+    try:
+        found = to_number(text)
+    except ValueError:
+        assert not isinstance(value, float)
+    else:
+        assert Decimal(orjson.dumps(found).decode()) == Decimal(text)
 
 
 JSON = st.recursive(
@@ -222,7 +259,7 @@ def test_converting_twice_is_converting_once(convert, value):
     json.dumps(once, allow_nan=False)
 
 
-@given(st.integers())
+@given(st.integers(-(2**63), 2**63 - 1))
 def test_integers_survive_being_sent_as_strings(number):
     assert to_integer(str(number)) == to_integer(number) == number
     assert to_number(str(number)) == number

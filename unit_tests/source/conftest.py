@@ -2,6 +2,8 @@
 
 import json
 import tempfile
+import threading
+import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cache
 from typing import Any
@@ -153,6 +155,7 @@ def api(accounts: list[Account]):
     """The API; a request to anything that a test did not register is an error."""
     with requests_mock.Mocker() as mocker:
         mocker.get(f"{API}/customObjects/schemas", status_code=404, json={"message": "Not Found"})
+        mocker.get(f"{API}/users/me", json={"user": {"id": "1", "username": "a"}})
         yield mocker
         for account in accounts:
             account.executor.shutdown(wait=True, cancel_futures=True)
@@ -163,11 +166,38 @@ def sent(api: requests_mock.Mocker, endpoint: str) -> list[dict[str, list[str]]]
     return [request.qs for request in api.request_history if request.path == f"/api/3/{endpoint}".lower()]
 
 
+class JumpingTime:
+    """A clock that moves only when somebody sleeps, and then at once."""
+
+    def __init__(self) -> None:
+        self._now, self._lock = 0.0, threading.Lock()
+
+    def __call__(self) -> float:
+        return self._now
+
+    def sleep(self, seconds: float) -> None:
+        with self._lock:
+            self._now += seconds
+        # Other threads get on with what they do, which is to take no time.
+        time.sleep(0.001)
+
+
 @pytest.fixture
 def pauses(monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    """The seconds that requests would have waited before they are sent again."""
+    """The seconds that requests would have waited before they are sent again; the account's clock moves by them."""
     slept: list[float] = []
-    monkeypatch.setattr(Account, "rest", lambda _, seconds: slept.append(seconds))
+    clock = JumpingTime()
+    make = Account.__init__
+
+    def with_this_clock(self: Account, *args: Any, **kwargs: Any) -> None:
+        make(self, *args, **{"clock": clock, "sleep": clock.sleep, **kwargs})
+
+    def rest(_: Account, seconds: float) -> None:
+        slept.append(seconds)
+        clock.sleep(seconds)
+
+    monkeypatch.setattr(Account, "__init__", with_this_clock)
+    monkeypatch.setattr(Account, "rest", rest)
     return slept
 
 

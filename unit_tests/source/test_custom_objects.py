@@ -1,13 +1,15 @@
 """Records of custom objects, whose pages were reported to overlap at random."""
 
 import random
+import re
+from urllib.parse import quote
 
 import pytest
 from airbyte_cdk.test import entrypoint_wrapper
 from airbyte_cdk.test.entrypoint_wrapper import EntrypointOutput
 
 from source_activecampaign import SourceActiveCampaign
-from unit_tests.source.conftest import API, catalog, config, errors, ids, page, rows, sent, warnings
+from unit_tests.source.conftest import API, KEY, catalog, config, errors, ids, page, rows, sent, warnings
 
 SCHEMA = {"id": "5c0ffee5", "slug": "visit", "labels": {"singular": "Visit"}, "fields": [], "relationships": []}
 RECORDS = f"{API}/customObjects/records/{SCHEMA['id']}"
@@ -91,3 +93,57 @@ def test_given_new_records_in_each_pass_when_read_then_a_warning_says_that_some_
     assert sentence.startswith(f"Stream {STREAM}: ")
     assert "of about 5,000 have come" in sentence
     assert errors(output) == []
+
+
+NASTY = [
+    "{{ 1/0 }}",
+    "{{ config['api_key'][::-1] }}",
+    "{% for x in range(9) %}x{% endfor %}",
+    "a/../../users",
+    "",
+    "schemas",
+]
+
+
+@pytest.mark.parametrize("slug", NASTY)
+def test_given_a_template_or_a_path_as_slug_when_read_then_it_is_text(slug, api):
+    schemas = [{**SCHEMA, "slug": slug}, {**SCHEMA, "id": "other", "slug": "visit"}]
+    api.get(f"{API}/customObjects/schemas", json=page("schemas", schemas, 2))
+    for schema in schemas:
+        api.get(f"{API}/customObjects/records/{schema['id']}", json=page("records", records(2), 2))
+    output = entrypoint_wrapper.discover(SourceActiveCampaign(), config(deals_access="full"))
+    names = [stream.name for stream in output.catalog.catalog.streams if stream.name.startswith("custom_object_")]
+    assert len(names) == len(set(names)) == 3
+    assert [name for name in names if not re.fullmatch(r"[\w-]+", name)] == []
+    chosen = catalog(*[name for name in names if name != "custom_object_schemas"])
+    read = entrypoint_wrapper.read(SourceActiveCampaign(), config(), chosen, [])
+    assert errors(read) == []
+    assert len(ids(read)) == 4
+    assert KEY[::-1] not in str(list(read.get_message_iterator()))
+
+
+@pytest.mark.parametrize("schema_id", ["{{ 1/0 }}", "../users", "a b?c=d#e", "5e5", "123"])
+def test_given_any_id_when_read_then_it_is_one_part_of_the_path(schema_id, api):
+    api.get(f"{API}/customObjects/schemas", json=page("schemas", [{**SCHEMA, "id": schema_id}], 1))
+    api.get(re.compile(f"{API}/customObjects/records/"), json=page("records", records(2), 2))
+    output = read_records()
+    assert errors(output) == []
+    assert len(ids(output)) == 2
+    [asked] = [one.url for one in api.request_history if "/customObjects/records/" in one.url]
+    assert asked.split("?")[0] == f"{API}/customObjects/records/{quote(schema_id, safe='')}"
+
+
+def test_given_two_schemas_with_one_slug_when_discovered_then_both_with_their_ids(api):
+    api.get(f"{API}/customObjects/schemas", json=page("schemas", [SCHEMA, {**SCHEMA, "id": "other"}], 2))
+    output = entrypoint_wrapper.discover(SourceActiveCampaign(), config(deals_access="full"))
+    names = {stream.name for stream in output.catalog.catalog.streams if stream.name.startswith("custom_object_")}
+    assert names == {"custom_object_schemas", "custom_object_visit_5c0ffee5", "custom_object_visit_other"}
+
+
+@pytest.mark.parametrize("contact", ["../users", "{{ 1/0 }}", "7?limit=1"])
+def test_given_any_contact_id_when_its_notes_are_read_then_it_is_one_part_of_the_path(contact, api):
+    api.get(f"{API}/contacts", json=page("contacts", [{"id": contact, "udate": "2024-01-01T00:00:00Z"}], 1))
+    api.get(re.compile(f"{API}/contacts/.+"), json={"notes": []})
+    output = entrypoint_wrapper.read(SourceActiveCampaign(), config(), catalog("contact_notes"), [])
+    assert errors(output) == []
+    assert api.last_request.url.split("?")[0] == f"{API}/contacts/{quote(contact, safe='')}/notes"

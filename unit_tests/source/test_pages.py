@@ -247,3 +247,54 @@ def test_given_a_known_total_when_tags_read_then_an_estimate(api):
     output = read("tags")
     estimates = [message.trace.estimate for message in output.trace_messages if message.trace.estimate]
     assert [(one.name, one.type.value, one.row_estimate) for one in estimates] == [("tags", "STREAM", 3)]
+
+
+# ---- what stands beside rows, where there are none
+
+
+@pytest.mark.parametrize(
+    ("stream", "endpoint", "key"),
+    [
+        ("contact_score_values", "contacts", "contacts"),
+        ("contact_custom_field_options", "fields", "fields"),
+        ("contact_custom_field_rels", "fields", "fields"),
+    ],
+)
+def test_given_no_rows_and_no_key_of_what_is_beside_them_when_read_then_no_rows(api, stream, endpoint, key):
+    api.get(f"{API}/{endpoint}", json=page(key, [], "0"))
+    output = read(stream)
+    assert errors(output) == []
+    assert rows(output) == []
+    assert [status.value for status in output.get_stream_statuses(stream)][-1] == "COMPLETE"
+
+
+@pytest.mark.parametrize("beside", ["contact_tags", "contact_custom_field_values", "contact_score_values"])
+def test_given_an_account_without_contacts_when_read_beside_them_then_no_rows(api, beside):
+    api.get(f"{API}/contacts", json=page("contacts", [], "0"))
+    for key in ("contactTags", "fieldValues"):
+        api.get(f"{API}/{key}", json=page(key, [], "0"))
+    output = read(catalog("contacts", beside))
+    assert errors(output) == []
+    assert rows(output) == []
+
+
+def test_given_an_account_without_pipelines_when_stages_are_read_beside_them_then_no_rows(api):
+    api.get(f"{API}/dealGroups", json={"dealGroups": []})
+    api.get(f"{API}/dealStages", json={"dealStages": []})
+    output = read(catalog("deal_groups", "deal_stages"))
+    assert errors(output) == []
+    assert rows(output) == []
+
+
+def test_given_rows_without_the_key_of_what_is_beside_them_when_read_then_error(api):
+    api.get(f"{API}/contacts", json=page("contacts", [{"id": "1"}], "1"))
+    [(_, sentence)] = errors(read("contact_score_values"))
+    assert "no list of records under 'scoreValues'" in sentence
+
+
+def test_given_pipelines_without_the_key_of_their_stages_when_read_then_the_own_listing(api):
+    api.get(f"{API}/dealGroups", json=page("dealGroups", [{"id": "1"}], "1"))
+    api.get(f"{API}/dealStages", json=page("dealStages", [{"id": "7", "group": "1"}], "1"))
+    output = read(catalog("deal_groups", "deal_stages"))
+    assert errors(output) == []
+    assert sorted(ids(output)) == ["1", "7"]

@@ -201,3 +201,70 @@ def test_given_a_cursor_that_is_no_timestamp_when_contacts_read_then_emitted_and
     assert errors(output) == []
     assert ids(output) == ["1", "2"]
     assert "2024-05-02T05:00:00Z" <= output.most_recent_state.stream_state.udate <= NOW
+
+
+# ---- rows with several dates
+
+
+@pytest.mark.parametrize(
+    ("record", "stays"),
+    [
+        ({"udate": "2024-04-02T00:00:00Z", "mdate": "2024-05-01T00:00:00Z"}, True),
+        ({"udate": "2024-05-02T00:00:00Z", "mdate": "2024-04-02T00:00:00Z"}, True),
+        ({"udate": "2024-04-02T00:00:00Z", "mdate": "2024-04-03T00:00:00Z"}, False),
+        ({"udate": "2024-04-02T00:00:00Z", "mdate": None}, False),
+        ({"udate": None, "mdate": "2024-04-02T00:00:00Z"}, True),
+        ({"udate": "2024-04-02T00:00:00Z", "mdate": "last week"}, False),
+        # A wall clock may be 14 hours from UTC, on either side, and repeats an hour.
+        ({"udate": "2024-04-02T00:00:00Z", "mdate": "2024-04-30T09:00:00"}, True),
+        ({"udate": "2024-04-02T00:00:00Z", "mdate": "2024-04-30T08:59:59"}, False),
+    ],
+)
+def test_since_with_another_date_of_a_change(record, stays):
+    assert kept([record], other_dates=["mdate"]) == ([record] if stays else [])
+
+
+@pytest.mark.parametrize(("udate", "stays"), [("2024-04-30T09:00:00Z", True), ("2024-04-30T08:59:59Z", False)])
+def test_since_with_an_exact_date_beside_a_wall_clock(udate, stays):
+    record = {"updated_timestamp": "2024-04-02T00:00:00", "udate": udate}
+    found = kept([record], "2024-05-01T00:00:00", cursor_field="updated_timestamp", other_dates=["udate"])
+    assert found == ([record] if stays else [])
+
+
+EDITED = "2024-06-10T10:00:00-05:00"
+OLD = "2020-01-01T00:00:00-06:00"
+OLD_WALL_CLOCK, EDITED_WALL_CLOCK = "2020-01-01 00:00:00", "2024-06-10 10:00:00"
+
+
+@pytest.mark.parametrize(
+    ("stream", "endpoint", "cursor", "moved"),
+    [
+        ("task_types", "dealTasktypes", "updated_utc_timestamp", "udate"),
+        ("task_outcomes", "taskOutcomes", "updated_utc_timestamp", "udate"),
+        ("tasks", "dealTasks", "udate", "donedate"),
+        ("contact_automations", "contactAutomations", "lastdate", "remdate"),
+        ("contact_data", "contactData", "tstamp", "geoTstamp"),
+        ("contact_data", "contactData", "tstamp", "updated_timestamp"),
+        ("bounce_logs", "bounceLogs", "tstamp", "updated_timestamp"),
+        ("saved_responses", "savedResponses", "mdate", "ldate"),
+        ("sms", "sms", "tstamp", "ldate"),
+        ("ecommerce_connections", "connections", "udate", "lastSync"),
+        ("ecommerce_orders", "ecomOrders", "updatedDate", "tstamp"),
+        ("ecommerce_order_products", "ecomOrderProducts", "updatedDate", "tstamp"),
+        ("contact_lists", "contactLists", "updated_timestamp", "udate"),
+        ("lists", "lists", "updated_timestamp", "udate"),
+        ("campaigns", "campaigns", "updated_timestamp", "mdate"),
+        ("campaigns", "campaigns", "updated_timestamp", "ldate"),
+        ("configs", "configs", "updated_timestamp", "udate"),
+    ],
+)
+def test_given_an_edit_that_moves_another_date_than_the_cursor_when_read_then_the_row_arrives(
+    api, today, stream, endpoint, cursor, moved
+):
+    wall_clock = cursor == "updated_timestamp"
+    before = OLD_WALL_CLOCK if wall_clock else OLD
+    edited = {"id": "1", cursor: before, moved: EDITED_WALL_CLOCK if moved == "updated_timestamp" else EDITED}
+    untouched = {"id": "2", cursor: before, moved: OLD_WALL_CLOCK if moved == "updated_timestamp" else OLD}
+    api.get(f"{API}/{endpoint}", json=page(endpoint, [edited, untouched], "2"))
+    state = {cursor: "2024-06-09T00:00:00" if wall_clock else "2024-06-09T00:00:00Z"}
+    assert ids(read(stream, config(lookback_hours=0), state)) == ["1"]

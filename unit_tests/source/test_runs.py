@@ -4,8 +4,9 @@ import pytest
 from airbyte_cdk.models import FailureType
 from airbyte_cdk.utils.traced_exception import AirbyteTracedException
 
+from activecampaign_client.account import Account
 from activecampaign_client.errors import ApiError
-from source_activecampaign.runs import airbyte_errors
+from source_activecampaign.runs import Run, airbyte_errors
 
 
 @pytest.mark.parametrize(
@@ -27,3 +28,11 @@ def test_given_an_error_of_the_client_when_raised_then_airbytes_with_the_same_se
     assert caught.value.internal_message == internal_message
     assert caught.value.failure_type is failure_type
     assert caught.value.__cause__ is error
+
+
+def test_given_nobody_who_tells_of_failed_contacts_when_one_fails_then_that_is_raised():
+    """As where a tool works on the manifest alone: rows would be missing in silence."""
+    failures = Run(Account("https://acme.api-us1.com", "key")).contact_failures("contact_goals")
+    with pytest.raises(ApiError, match="HTTP 500"):
+        failures.failed("7", None, ApiError("It answered with HTTP 500.", kind="transient"))
+    assert failures.are_general

@@ -1,54 +1,123 @@
 """What is read beside what, and which listings several streams share."""
 
+from collections.abc import Mapping
+
 import pytest
 
 from activecampaign_client.account import Account
 from source_activecampaign.runs import Run
-from source_activecampaign.sideloads import Sideload, plan, shared_listings
+from source_activecampaign.sideloads import Sideload, Sideloads, listing_key, shared_listings
 
-SIDELOADS = [
-    Sideload("contact_tags", "contacts", "contactTags"),
-    Sideload("contact_lists", "contacts", "contactLists"),
-    Sideload("contact_score_values", "contacts", ""),
-    Sideload("deal_stages", "deal_groups", ""),
-]
+CANDIDATES = {
+    sideload.stream: sideload
+    for sideload in (
+        Sideload("contact_tags", "contactTags", "contacts", "contacts", "contactTags"),
+        Sideload("contact_lists", "contactLists", "contacts", "contacts", "contactLists"),
+        Sideload("contact_score_values", "contacts", "contacts", "contacts", ""),
+        Sideload("deal_stages", "dealStages", "deal_groups", "dealGroups", ""),
+    )
+}
+# So many rows are in each listing, where a test says nothing else.
+TOTALS = {"contacts": 250, "contactTags": 1000, "contactLists": 1000, "dealGroups": 1, "dealStages": 110}
+
+
+class Counted(Sideloads):
+    """Knows the totals of all listings, and remembers which were asked for."""
+
+    def __init__(self, selected: str, totals: Mapping[str, int | None], whole: Mapping[str, str]) -> None:
+        chosen = [CANDIDATES[name] for name in selected.split() if name in CANDIDATES]
+        super().__init__(Account("https://acme.api-us1.com", "key"), chosen, whole)
+        self._totals = {**TOTALS, **totals}
+        self.asked: list[str] = []
+
+    def total(self, path: str, stream: str) -> int | None:
+        self.asked.append(path)
+        return self._totals[path]
 
 
 @pytest.mark.parametrize(
-    ("selected", "whole_contacts", "beside", "include", "joins"),
+    ("selected", "whole", "totals", "beside", "includes", "joins"),
     [
-        ("contacts", True, "", "", False),
-        ("contact_tags", False, "", "", False),
-        ("contacts contact_tags", True, "contact_tags", "contactTags,fieldValues", True),
-        ("contacts contact_tags", False, "", "", False),
-        ("contact_tags contact_lists", False, "contact_lists contact_tags", "contactLists,contactTags", False),
+        ("contact_tags", {}, {}, "contact_tags", "contactTags", False),
+        ("contact_tags", {}, {"contactTags": 300}, "", "", False),
+        ("contact_tags", {}, {"contactTags": 301}, "contact_tags", "contactTags", False),
+        ("contact_tags", {}, {"contactTags": 50, "contacts": 20_000}, "", "", False),
         (
-            "contacts contact_tags contact_score_values",
+            "contact_tags",
+            {"contacts": ""},
+            {"contactTags": 50, "contacts": 20_000},
+            "contact_tags",
+            "contactTags",
+            True,
+        ),
+        ("contact_tags", {"contacts": "fieldValues"}, {}, "contact_tags", "contactTags,fieldValues", True),
+        ("contact_tags", {"contacts": ""}, {"contactTags": None}, "", "", False),
+        ("contact_tags", {"contacts": ""}, {"contactTags": 0}, "", "", False),
+        (
+            "contact_tags contact_lists",
+            {},
+            {"contactTags": 150, "contactLists": 180},
+            "contact_lists contact_tags",
+            "contactLists,contactTags",
             False,
+        ),
+        (
+            "contact_tags contact_score_values",
+            {},
+            {"contactTags": 50, "contacts": 20_000},
             "contact_score_values contact_tags",
             "contactTags",
             False,
         ),
-        ("deal_stages", False, "", "", False),
-        ("deal_groups deal_stages", False, "deal_stages", "", False),
+        ("contact_score_values", {"contacts": ""}, {}, "contact_score_values", "", True),
     ],
 )
-def test_plan(selected: str, whole_contacts: bool, beside: str, include: str, joins: bool) -> None:
-    found = plan(SIDELOADS, set(selected.split()), whole_contacts, custom_fields=True)
-    assert sorted(found.streams) == beside.split()
-    assert (found.includes, found.contacts_join) == (include, joins)
+def test_what_is_read_beside_the_contacts(
+    selected: str, whole: dict[str, str], totals: dict[str, int | None], beside: str, includes: str, joins: bool
+) -> None:
+    choice = Counted(selected, totals, whole).carried_by("contacts")
+    assert sorted(choice.rows) == beside.split()
+    assert (choice.includes if beside else "", choice.joins) == (includes, joins)
+
+
+def test_it_is_found_out_once_with_one_request_for_each_stream() -> None:
+    sideloads = Counted("contact_tags contact_lists deal_stages", {}, {"contacts": "", "deal_groups": ""})
+    assert sideloads.asked == []
+    for _ in range(2):
+        assert sideloads.beside("contact_tags") is not None
+        assert sideloads.beside("contacts") is None
+    assert sideloads.asked == ["contactTags", "contactLists"]
+
+
+def test_the_stages_are_counted_where_the_pipelines_bring_them() -> None:
+    choice = Counted("deal_stages", {}, {"deal_groups": ""}).beside("deal_stages")
+    assert choice is not None
+    assert choice.rows == {"deal_stages": 110}
+
+
+def requester(**more: object) -> dict[str, object]:
+    return {"type": "CustomRequester", "path": "x/{{ parameters['endpoint'] }}", **more}
 
 
 def test_listings_of_two_streams_are_shared() -> None:
     def stream(name: str, *endpoints: str) -> dict[str, object]:
-        path = "x/{{ parameters['endpoint'] }}"
-        return {
-            "name": name,
-            "parts": [{"type": "CustomRequester", "path": path, "endpoint": one} for one in endpoints],
-        }
+        return {"name": name, "parts": [requester(endpoint=endpoint) for endpoint in endpoints]}
 
     streams = [stream("contacts", "contacts", "fields"), stream("fields", "fields"), stream("tags", "tags", "tags")]
-    assert shared_listings(streams) == {"x/fields"}
+    assert shared_listings(streams) == {listing_key("x/{{ parameters['endpoint'] }}", "fields", {})}
+
+
+def test_listings_with_other_parameters_are_not_shared() -> None:
+    streams = [
+        {"name": "contacts", "part": requester(endpoint="contacts", request_parameters={"include": "fieldValues"})},
+        {"name": "contact_notes", "part": requester(endpoint="contacts")},
+    ]
+    assert shared_listings(streams) == frozenset()
+
+
+def test_what_a_carrier_brings_along_is_decided_later() -> None:
+    streams = [{"name": name, "part": requester(endpoint="contacts", sideloads="always")} for name in ("tags", "lists")]
+    assert shared_listings(streams) == frozenset()
 
 
 def test_a_run_shares_nothing_unless_told() -> None:

@@ -16,6 +16,7 @@ from unit_tests.source.conftest import (
     catalog,
     config,
     cursor,
+    discover,
     errors,
     ids,
     listing,
@@ -183,6 +184,17 @@ def test_given_a_full_refresh_stream_when_read_then_its_state_is_the_protocols_m
     api.get(f"{API}/fields", json=page("fields", [{"id": "1"}], "1"))
     output = read(catalog("contact_custom_fields", mode=mode))
     assert cursor(output) == {"__ab_no_cursor_state_message": True}
+
+
+def test_given_an_address_of_two_contacts_when_read_then_their_two_rows_have_two_keys(api, today):
+    api.get(CONTACTS, json=page("contacts", HISTORY[:2], "2"))
+    for identifier in ("1", "2"):
+        beside = {"contact": {"id": identifier}, "geoAddresses": [{"id": "7", "city": "Berlin"}]}
+        api.get(f"{CONTACTS}/{identifier}", json=beside)
+    output = read("geo_addresses")
+    assert sorted((row["contact"], row["id"]) for row in rows(output)) == [("1", "7"), ("2", "7")]
+    [stream] = discover(config(deals_access="full"), ["geo_addresses"]).values()
+    assert stream.source_defined_primary_key == [["contact"], ["id"]]
 
 
 def test_given_a_sync_when_finished_then_rows_and_requests_are_said(api):

@@ -1,118 +1,16 @@
-"""Generator expressions of the table, compiled into functions of a row.
-
-An expression is one or more alternatives, `70% iso updated | null`; an alternative is a JSON literal or the
-name of a generator with its arguments. resources.yaml lists them at its top.
-"""
+"""The generators that any resource may use: identity, references, times, numbers, text, structures."""
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
-from zlib import crc32
+from typing import Any
 
-from . import clock, words
-from .clock import DAY
-
-if TYPE_CHECKING:
-    from .store import Store
-
-Function = Callable[["Row"], Any]
-Maker = Callable[[list[str], str], Function]
-
-MASK = 0xFFFFFFFF
-MAKERS: dict[str, Maker] = {}
-_NUMBERS = {"int": str, "num": int}
-
-
-ABSENT = object()
-
-
-class Const:
-    """A value that is the same in all rows."""
-
-    def __init__(self, value: Any) -> None:
-        self.value = value
-
-
-class Row:
-    """One row while it is generated: its place, its entropy and its times."""
-
-    __slots__ = ("_bits", "created", "id", "index", "parent", "slot", "store", "updated")
-
-    def __init__(self, store: Store, index: int) -> None:
-        self.store = store
-        self.index = index
-        self.id = store.id_of(index)
-        self.created, self.updated = store.times(index)
-        self.parent, self.slot = store.parent_of(index)
-        self._bits = store.entropy(index)
-
-    def get(self, field: str) -> Any:
-        """Another field of this row."""
-        store = self.store
-        changed = (store.origin or store).overrides.get(self.index)
-        if changed and field in changed:
-            return changed[field]
-        function = store.functions[field]
-        return function.value if isinstance(function, Const) else function(self)
-
-    def number(self, salt: int) -> int:
-        """32 bits that belong to this row and this salt."""
-        return (self._bits >> salt) & MASK
-
-
-def salt_of(name: str) -> int:
-    return crc32(name.encode()) % 480
-
-
-def maker(name: str) -> Callable[[Maker], Maker]:
-    def register(function: Maker) -> Maker:
-        MAKERS[name] = function
-        return function
-
-    return register
-
-
-def compile_expression(expression: str, field: str) -> Function | Const:
-    alternatives = [part.strip() for part in re.split(r"\s\|\s", expression)]
-    if len(alternatives) == 1:
-        return _compile_one(alternatives[0], field)
-    weights: list[float | None] = []
-    functions: list[Function | Const] = []
-    for number, alternative in enumerate(alternatives):
-        match = re.match(r"(\d+(?:\.\d+)?)%\s+(.*)", alternative, re.DOTALL)
-        weights.append(float(match[1]) if match else None)
-        functions.append(_compile_one(match[2] if match else alternative, f"{field}{number or ''}"))
-    open_ones = sum(w is None for w in weights)
-    rest = (100 - sum(w for w in weights if w is not None)) / open_ones if open_ones else 0
-    limits: list[float] = []
-    for weight in weights:
-        limits.append((limits[-1] if limits else 0) + (rest if weight is None else weight) / 100 * (MASK + 1))
-    salt = salt_of(field + "?")
-
-    def choose(row: Row) -> Any:
-        number = row.number(salt)
-        for limit, function in zip(limits, functions, strict=True):
-            if number < limit:
-                return function.value if isinstance(function, Const) else function(row)
-        last = functions[-1]
-        return last.value if isinstance(last, Const) else last(row)
-
-    return choose
-
-
-def _compile_one(text: str, field: str) -> Function | Const:
-    try:
-        return Const(json.loads(text))
-    except ValueError:
-        pass
-    name, _, arguments = text.partition(" ")
-    if name not in MAKERS:
-        raise ValueError(f"field {field}: no generator {name!r}")
-    return MAKERS[name](arguments.split() if name != "text" else [arguments], field)
-
+from .. import clock, words
+from ..clock import DAY
+from ..entropy import MASK, salt_of
+from ..expressions import Maker, compile_expression, maker
+from ..store import ABSENT, Function, Row
 
 # --- identity and references ---------------------------------------------------------------------------
 
@@ -173,15 +71,12 @@ def _ref(args: list[str], field: str) -> Function:
     salt = salt_of(field)
 
     def value(row: Row) -> Any:
-        other = row.store.account.store(target)
+        other = row.world.store(target)
         count = other.base
         if not count:
             return None
         if distinct:
-            start = (
-                row.store.parent_store.entropy(row.parent) if row.store.parent_store and row.parent is not None else 0
-            )
-            return other.id_of(((start & MASK) + row.slot) % count)
+            return other.id_of(((row.parent_bits() & MASK) + row.slot) % count)
         return other.id_of(row.number(salt) % count)
 
     return value
@@ -228,7 +123,7 @@ def _lookup(args: list[str], field: str) -> Function:
     reference, resource, column = args
 
     def value(row: Row) -> Any:
-        other = row.store.account.store(resource)
+        other = row.world.store(resource)
         index = other.index_of(str(row.get(reference)))
         return "" if index is None else other.value(index, column)
 
@@ -243,19 +138,14 @@ def _when(args: list[str], field: str) -> Function:
         raise ValueError(f"field {field}: when what?")
     other, wanted = match[1], set(match[2].split(","))
     then, otherwise = compile_expression(match[3], field), compile_expression(match[4], field)
-
-    def value(row: Row) -> Any:
-        chosen = then if str(row.get(other)) in wanted else otherwise
-        return chosen.value if isinstance(chosen, Const) else chosen(row)
-
-    return value
+    return lambda row: (then if str(row.get(other)) in wanted else otherwise)(row)
 
 
 @maker("text_of")
 def _text_of(args: list[str], field: str) -> Function:
     """A number as a string."""
     inner = compile_expression(" ".join(args), field)
-    return lambda row: str(inner.value if isinstance(inner, Const) else inner(row))
+    return lambda row: str(inner(row))
 
 
 @maker("sparse")
@@ -264,7 +154,7 @@ def _sparse(args: list[str], field: str) -> Function:
     inner = compile_expression(" ".join(args), field)
 
     def value(row: Row) -> Any:
-        found = inner.value if isinstance(inner, Const) else inner(row)
+        found = inner(row)
         return ABSENT if found is None else found
 
     return value
@@ -278,7 +168,7 @@ def _system(args: list[str], field: str) -> Function:
     def value(row: Row) -> Any:
         if row.index == 0:
             return [] if field == "links" else None
-        return inner.value if isinstance(inner, Const) else inner(row)
+        return inner(row)
 
     return value
 
@@ -286,7 +176,7 @@ def _system(args: list[str], field: str) -> Function:
 @maker("links")
 def _links(args: list[str], field: str) -> Function:
     def value(row: Row) -> dict[str, str]:
-        base = f"{row.store.account.link_base}/{row.store.link_path}/{row.id}/"
+        base = f"{row.world.link_base}/{row.store.link_path}/{row.id}/"
         return {name: base + name for name in args}
 
     return value
@@ -307,7 +197,7 @@ def _moment(args: list[str], field: str) -> Callable[[Row], int]:
     if which == "later":
         return lambda row: row.updated + (row.number(salt) % 86_400)
     if which == "future":
-        return lambda row: row.store.account.now + DAY + row.number(salt) % (90 * DAY)
+        return lambda row: row.world.now + DAY + row.number(salt) % (90 * DAY)
     if which == "before":
         return lambda row: row.created - 3600 - row.number(salt) % (30 * DAY)
     raise ValueError(f"field {field}: no moment {which!r}")
@@ -363,8 +253,8 @@ def _number_maker(cast: Callable[[int], Any]) -> Maker:
     return make
 
 
-MAKERS["int"] = _number_maker(str)
-MAKERS["num"] = _number_maker(int)
+maker("int")(_number_maker(str))
+maker("num")(_number_maker(int))
 
 
 @maker("dec")
@@ -410,17 +300,17 @@ def _text_maker(function: Callable[[int], str], salted_as: str = "") -> Maker:
     return make
 
 
-MAKERS["first"] = _text_maker(words.first_name, "first")
-MAKERS["last"] = _text_maker(words.last_name, "last")
-MAKERS["company"] = _text_maker(words.company)
-MAKERS["sentence"] = _text_maker(words.sentence)
-MAKERS["unusual"] = _text_maker(words.unusual)
-MAKERS["phone"] = _text_maker(words.phone)
-MAKERS["ip"] = _text_maker(words.ip)
-MAKERS["ipnum"] = _text_maker(words.ip_number)
-MAKERS["domain"] = _text_maker(words.domain)
-MAKERS["country"] = _text_maker(lambda n: words.country(n)[0], "country")
-MAKERS["country2"] = _text_maker(lambda n: words.country(n)[1], "country")
+maker("first")(_text_maker(words.first_name, "first"))
+maker("last")(_text_maker(words.last_name, "last"))
+maker("company")(_text_maker(words.company))
+maker("sentence")(_text_maker(words.sentence))
+maker("unusual")(_text_maker(words.unusual))
+maker("phone")(_text_maker(words.phone))
+maker("ip")(_text_maker(words.ip))
+maker("ipnum")(_text_maker(words.ip_number))
+maker("domain")(_text_maker(words.domain))
+maker("country")(_text_maker(lambda n: words.country(n)[0], "country"))
+maker("country2")(_text_maker(lambda n: words.country(n)[1], "country"))
 
 
 @maker("words")
@@ -488,11 +378,11 @@ def _html(args: list[str], field: str) -> Function:
 @maker("object")
 def _object(args: list[str], field: str) -> Function:
     """`object type=pick-deal,contact id=ref-contacts`: an object whose values are generators."""
-    parts: dict[str, Function | Const] = {}
+    parts: dict[str, Function] = {}
     for arg in args:
         name, _, expression = arg.partition("=")
         parts[name] = compile_expression(expression.replace("~", " "), f"{field}.{name}")
-    return lambda row: {k: f.value if isinstance(f, Const) else f(row) for k, f in parts.items()}
+    return lambda row: {name: function(row) for name, function in parts.items()}
 
 
 @maker("array")
@@ -504,7 +394,7 @@ def _array(args: list[str], field: str) -> Function:
 
     def value(row: Row) -> list[Any]:
         count = low + row.number(salt) % (high - low + 1)
-        values = [f.value if isinstance(f, Const) else f(row) for f in items[:count]]
+        values = [item(row) for item in items[:count]]
         return [v for i, v in enumerate(values) if v not in values[:i]]
 
     return value

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from . import words
+from .. import words
+from ..entropy import salt_of
+from ..expressions import maker
+from ..store import Function, Row
 from .custom_fields import GONE_FIELD
-from .rows import Function, Row, maker, salt_of
 
 GONE_PIPELINE = "97"
 GONE_EVERY = 61
@@ -18,7 +20,7 @@ def _pipeline(args: list[str], field: str) -> Function:
     salt = salt_of("pipeline")
 
     def value(row: Row) -> str | None:
-        groups = row.store.account.store("dealGroups")
+        groups = row.world.store("dealGroups")
         if row.index % GONE_EVERY == GONE_EVERY // 2 or not groups.base:
             return GONE_PIPELINE
         return groups.id_of(row.number(salt) % groups.base)
@@ -32,8 +34,7 @@ def _stage(args: list[str], field: str) -> Function:
     salt = salt_of("stage")
 
     def value(row: Row) -> str:
-        account = row.store.account
-        groups, stages = account.store("dealGroups"), account.store("dealStages")
+        groups, stages = row.world.store("dealGroups"), row.world.store("dealStages")
         group = groups.index_of(str(row.get("group")))
         found = stages.children_of_parent(group, "") if group is not None else []
         return stages.id_of(found[row.number(salt) % len(found)]) if found else "0"
@@ -46,7 +47,7 @@ def _currency(args: list[str], field: str) -> Function:
     """The currency of the deal's pipeline."""
 
     def value(row: Row) -> Any:
-        groups = row.store.account.store("dealGroups")
+        groups = row.world.store("dealGroups")
         group = groups.index_of(str(row.get("group")))
         return groups.value(group, "currency") if group is not None else "usd"
 
@@ -60,11 +61,10 @@ def _value_field(args: list[str], field: str) -> Function:
     def value(row: Row) -> str | None:
         if row.index % 173 == 86:
             return str(GONE_FIELD)
-        fields = row.store.account.store("fields")
-        if not fields.base or row.store.parent_store is None or row.parent is None:
+        fields = row.world.store("fields")
+        if not fields.base or row.parent is None:
             return None
-        start = row.store.parent_store.entropy(row.parent) & 0xFFFF
-        return fields.id_of((start + row.slot) % fields.base)
+        return fields.id_of(((row.parent_bits() & 0xFFFF) + row.slot) % fields.base)
 
     return value
 
@@ -100,7 +100,7 @@ def _form_cfields(args: list[str], field: str) -> Function:
 @maker("form_recent")
 def _form_recent(args: list[str], field: str) -> Function:
     def value(row: Row) -> list[Any]:
-        contact = {"id": row.store.account.store("contacts").id_of(0), "date": "10/01/2026"}
+        contact = {"id": row.world.store("contacts").id_of(0), "date": "10/01/2026"}
         choices: list[list[Any]] = [[], [contact], ["nobody"]]
         return choices[row.index % 3]
 
@@ -125,7 +125,7 @@ def _activity(args: list[str], field: str) -> Function:
 
     def value(row: Row) -> Any:
         model, kind, resource = _ACTIVITIES[row.number(kind_salt) % len(_ACTIVITIES)]
-        store = row.store.account.store(resource)
+        store = row.world.store(resource)
         target = store.id_of(row.number(row_salt) % store.base) if store.base else "1"
         parts = {
             "model": model,
@@ -159,7 +159,7 @@ def _owned(args: list[str], field: str) -> Function:
 
     def value(row: Row) -> Any:
         deal = row.number(kind_salt) % 3 == 0
-        owners = row.store.account.store("deals" if deal else "contacts")
+        owners = row.world.store("deals" if deal else "contacts")
         owner_id = owners.id_of(row.number(row_salt) % owners.base) if owners.base else "1"
         if wanted == "relid":
             return owner_id
@@ -236,7 +236,7 @@ def _object_record(args: list[str], field: str) -> Function:
     def value(row: Row) -> Any:
         number = row.number(salt)
         if wanted == "relationships":
-            contacts = row.store.account.store("contacts")
+            contacts = row.world.store("contacts")
             return {"primary-contact": [contacts.id_of(number % contacts.base)] if contacts.base else []}
         return [
             {"id": "title", "value": words.words(number, 2)},

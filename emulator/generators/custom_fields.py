@@ -6,71 +6,17 @@ written without pipes stays without), deal and account fields as JSON arrays; cu
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
-from . import clock, words
-from .rows import Function, Row, maker, salt_of
+from .. import clock, words
+from ..entropy import salt_of
+from ..expressions import maker
+from ..field_definitions import Definition, definition
+from ..store import Function, Row
 
 GONE_FIELD = 93
-CHOICES = ["Early morning", "Mid-day", "Evening", "Weekend & holidays"]
-COLOURS = ["Teal", "Ochre", "Plum"]
 
-
-@dataclass(frozen=True)
-class Definition:
-    title: str
-    tag: str
-    type: str
-    options: tuple[str, ...] = ()
-
-
-CONTACT_FIELDS = [
-    Definition("Favourite mineral", "FAVOURITE_MINERAL", "text"),
-    Definition("Remarks", "REMARKS", "textarea"),
-    Definition("Date of first visit", "DATE_OF_FIRST_VISIT", "date"),
-    Definition("Next appointment", "NEXT_APPOINTMENT", "datetime"),
-    Definition("Preferred time", "PREFERRED_TIME", "dropdown", tuple(CHOICES)),
-    Definition("Interests", "INTERESTS", "listbox", ("Hiking", "Pottery", "Chess", "Rowing || sailing")),
-    Definition("Size", "SIZE", "radio", ("S", "M", "L")),
-    Definition("Topics", "TOPICS", "checkbox", ("News", "Offers", "Events")),
-    Definition("Lead source", "LEAD_SOURCE", "hidden"),
-    Definition("Number of seats", "NUMBER_OF_SEATS", "number"),
-    Definition("Untyped note", "UNTYPED_NOTE", ""),
-    Definition("Prénom préféré", "PRNOM_PRFR", "text"),
-]
-ENTITY_FIELDS = [
-    Definition("Contract reference", "CONTRACT_REFERENCE", "text"),
-    Definition("Scope of work", "SCOPE_OF_WORK", "textarea"),
-    Definition("Kick-off", "KICKOFF", "date"),
-    Definition("Go-live", "GOLIVE", "datetime"),
-    Definition("Region", "REGION", "dropdown", ("North", "South", "East", "West")),
-    Definition("Modules", "MODULES", "multiselect", ("Base", "Reporting", "Mobile")),
-    Definition("Priority", "PRIORITY", "radio", ("Low", "High")),
-    Definition("Needs", "NEEDS", "checkbox", ("Training", "Migration")),
-    Definition("Origin", "ORIGIN", "hidden"),
-    Definition("Set-up fee", "SETUP_FEE", "currency"),
-    Definition("Licences", "LICENCES", "number"),
-    # No personalization tag: its label is all there is, and reads like the tag of another field.
-    Definition("{prefix} region", "", "text"),
-]
-OPTION_TYPES = {"dropdown", "listbox", "radio", "checkbox", "multiselect"}
-DEFINITIONS = {
-    "fields": CONTACT_FIELDS,
-    "dealCustomFieldMeta": ENTITY_FIELDS,
-    "accountCustomFieldMeta": ENTITY_FIELDS,
-}
 _PREFIX = {"dealCustomFieldMeta": "DEAL_", "accountCustomFieldMeta": "ACCT_"}
-
-
-def definition(resource: str, index: int) -> Definition:
-    """The definition of a field by its position; accounts with more fields repeat the list, numbered."""
-    known = DEFINITIONS[resource]
-    found = known[index % len(known)]
-    if index < len(known):
-        return found
-    turn = index // len(known) + 1
-    return Definition(f"{found.title} {turn}", found.tag and f"{found.tag}_{turn}", found.type, found.options)
 
 
 @maker("definition")
@@ -97,8 +43,13 @@ def _definition(args: list[str], field: str) -> Function:
 
 @maker("option")
 def _option(args: list[str], field: str) -> Function:
-    """The text of a fieldOption."""
-    return lambda row: definition("fields", row.parent or 0).options[row.slot]
+    """The text of a fieldOption; one that was added gets a text of its own."""
+
+    def value(row: Row) -> str:
+        options = definition("fields", row.parent or 0).options
+        return options[row.slot] if row.slot < len(options) else f"Option {row.id}"
+
+    return value
 
 
 def _date(row: Row, number: int) -> int:
@@ -147,7 +98,7 @@ def _contact_text(found: Definition, row: Row, number: int) -> str:
 
 
 def _field_index(row: Row, resource: str, column: str) -> int | None:
-    return row.store.account.store(resource).index_of(str((row.store.origin or row.store).value(row.index, column)))
+    return row.world.store(resource).index_of(str(row.store.source.value(row.index, column)))
 
 
 @maker("entity_field")
@@ -156,32 +107,30 @@ def _entity_field(args: list[str], field: str) -> Function:
     (resource,) = args
 
     def value(row: Row) -> int | None:
-        fields = row.store.account.store(resource)
-        changed = (row.store.origin or row.store).overrides.get(row.index, {})
-        if "customFieldId" in changed:
+        fields = row.world.store(resource)
+        if "customFieldId" in row.written:
             # The other shapes of the row call it by another name.
-            return int(changed["customFieldId"])
+            return int(row.written["customFieldId"])
         if row.index % 173 == 86:
             return GONE_FIELD
-        if not fields.base or row.store.parent_store is None or row.parent is None:
+        if not fields.base or row.parent is None:
             return None
-        start = row.store.parent_store.entropy(row.parent) & 0xFFFF
-        return int(fields.id_of((start + row.slot) % fields.base))
+        return int(fields.id_of(((row.parent_bits() & 0xFFFF) + row.slot) % fields.base))
 
     return value
 
 
 def entity_value(row: Row) -> tuple[str, Any, str | None]:
     """(type, value, currency) of a deal's or account's custom field, as the dedicated endpoint sends it."""
-    source = row.store.origin or row.store
-    resource = "dealCustomFieldMeta" if source.name == "dealCustomFieldData" else "accountCustomFieldMeta"
+    is_deal = row.store.source.name == "dealCustomFieldData"
+    resource = "dealCustomFieldMeta" if is_deal else "accountCustomFieldMeta"
     index = _field_index(row, resource, "customFieldId")
     number, other = row.number(_ENTITY), row.number(_ENTITY_MORE)
-    changed = source.overrides.get(row.index, {})
+    written = row.written
     kind = definition(resource, index).type if index is not None else "text"
     currency = ("usd", "eur", "cad")[number % 3] if kind == "currency" else None
-    if "fieldValue" in changed:
-        return kind, changed["fieldValue"], changed.get("fieldCurrency", currency)
+    if "fieldValue" in written:
+        return kind, written["fieldValue"], written.get("fieldCurrency", currency)
     if index is None:
         return "text", words.words(number, 2), None
     if other % 13 == 0:

@@ -1,0 +1,119 @@
+"""The API key: what can be one, and how it stays out of everything that is printed.
+
+Nothing here prints or quotes a key. It comes back all the same: a server repeats it in the body of a refusal, a library
+in the text of its exception. So whatever leaves passes a mask that knows the forms in which a key is written.
+"""
+
+import base64
+import html
+import json
+import re
+from collections.abc import Callable, Mapping
+from typing import Any
+from urllib.parse import quote, quote_plus
+
+from activecampaign_client.pasted import trimmed
+
+MASK = "****"
+
+# Fewer characters than these could be a part of any word: of "k" for a key, "Traceback" would become "Tracebac****".
+# Such a key protects nothing, and is not masked.
+SHORTEST_IN_TEXT = 8
+# In the data of an account, where "12345678" may be an id and "customers" the name of a list, it takes more for a text
+# to be nothing but the key. ActiveCampaign's own keys are far longer.
+SHORTEST_IN_DATA = 16
+
+Mask = Callable[[str], str]
+
+
+def usable_key(pasted: str) -> str:
+    """The key as it is sent: without spaces, line breaks and marks that are not seen around it.
+
+    >>> usable_key(" 0123abcd\\n")
+    '0123abcd'
+
+    Raises ValueError, with a sentence for the user, for what a header cannot carry or nobody would take for a key.
+    """
+    key = trimmed(pasted)
+    if not re.fullmatch(r"[ -~]+", key):
+        problem = "has characters that no key has, such as line breaks or accented letters" if key else "is missing"
+        raise ValueError(f"The API Key {problem}. Copy it from Settings > Developer in ActiveCampaign.")
+    return key
+
+
+def forms_of(secret: str, shortest: int = SHORTEST_IN_TEXT) -> tuple[str, ...]:
+    """The forms in which a secret may be written, the longest first; none for one of fewer characters than `shortest`.
+
+    As it was given and trimmed; reversed, in capitals, in small letters; each as it stands in Python, JSON (also JSON
+    within JSON), HTML and URLs; and in Base64 and hexadecimal digits.
+
+    >>> set(forms_of("Key/0123")) >= {"3210/yeK", "KEY%2F0123", "S2V5LzAxMjM=", "4b65792f30313233"}
+    True
+    """
+    found: set[str] = set()
+    for plain in {secret, trimmed(secret)}:
+        if len(trimmed(plain)) >= shortest:
+            found |= _encoded(plain.encode("utf-8", "surrogatepass"))
+            for variant in (plain, plain[::-1], plain.upper(), plain.lower()):
+                found |= _quoted(variant)
+    return tuple(sorted((form for form in found if len(form) >= shortest), key=lambda form: (-len(form), form)))
+
+
+def masking(secret: str, shortest: int = SHORTEST_IN_TEXT) -> Mask:
+    """A function that puts `****` in the place of every form of a secret; a microsecond or so for a line.
+
+    >>> masking("k3y-0123")("GET /api/3/tags?api_key=K3Y-0123")
+    'GET /api/3/tags?api_key=****'
+    >>> masking("the")("the answer is there")
+    'the answer is there'
+    """
+    forms = forms_of(secret, shortest)
+
+    def mask(text: str) -> str:
+        for form in forms:
+            text = text.replace(form, MASK)
+        return text
+
+    return mask
+
+
+def masked(value: Any, mask: Mask) -> Any:
+    """A JSON value with every text in it masked, the names in its objects included.
+
+    >>> masked({"k3y-0123": ["k3y-0123", 5]}, masking("k3y-0123"))
+    {'****': ['****', 5]}
+    """
+    if isinstance(value, str):
+        return mask(value)
+    if isinstance(value, Mapping):
+        return {mask(str(name)): masked(one, mask) for name, one in value.items()}
+    return [masked(one, mask) for one in value] if isinstance(value, list) else value
+
+
+def _quoted(text: str) -> set[str]:
+    """The text as it stands inside the quotation marks of other languages."""
+    urls = {
+        quote(text, safe="", errors="surrogatepass"),
+        quote(text, errors="surrogatepass"),
+        quote_plus(text, errors="surrogatepass"),
+    }
+    once = {
+        text,
+        repr(text)[1:-1],
+        *_in_json(text),
+        html.escape(text),
+        *urls,
+        *(re.sub("%..", lambda match: match[0].lower(), url) for url in urls),
+    }
+    return once.union(*(_in_json(form) for form in once))
+
+
+def _in_json(text: str) -> set[str]:
+    """PHP, in which ActiveCampaign is written, escapes slashes, too."""
+    found = {json.dumps(text, ensure_ascii=ascii_only)[1:-1] for ascii_only in (True, False)}
+    return found | {form.replace("/", r"\/") for form in found}
+
+
+def _encoded(secret: bytes) -> set[str]:
+    padded = {base64.b64encode(secret).decode(), base64.urlsafe_b64encode(secret).decode()}
+    return padded | {form.rstrip("=") for form in padded} | {secret.hex(), secret.hex().upper()}

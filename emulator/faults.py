@@ -1,0 +1,51 @@
+"""What a fault does to an answer."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import orjson
+
+from .answers import Answer
+from .settings import Fault
+
+_HTML = b"<!DOCTYPE html><html><head><title>Log in</title></head><body><form>Please log in</form></body></html>"
+
+
+def web_page(status: int) -> Answer:
+    """The log-in page that answers where no API is."""
+    return Answer(status, _HTML, {"Content-Type": "text/html; charset=UTF-8"})
+
+
+def made_up(fault: Fault | None) -> Answer | None:
+    """The answer of a fault that does not look at the account; None: the account is asked."""
+    if fault is None:
+        return None
+    if fault.kind.isdigit():
+        body = fault.body.encode() if fault.body is not None else orjson.dumps({"message": f"Error {fault.kind}"})
+        return Answer(int(fault.kind), body, {"Retry-After": "1"} if fault.kind == "429" else {})
+    if fault.kind == "empty":
+        return Answer(200, b"")
+    if fault.kind == "html":
+        return web_page(200)
+    if fault.kind == "redirect":
+        return Answer(302, b"", {"Location": fault.url, "Content-Type": "text/html"})
+    return None
+
+
+def spoiled(answer: Answer, fault: Fault | None) -> Answer:
+    """The answer as it leaves."""
+    if fault is not None and fault.kind == "truncated":
+        return replace(answer, body=answer.body[: len(answer.body) * 2 // 3])
+    return answer
+
+
+def told_total(total: int, fault: Fault | None) -> int | None:
+    """What meta says instead of the number of rows; None: nothing."""
+    kind = fault.kind if fault is not None else ""
+    return {"total_small": total // 2, "total_large": total * 2 + 7, "total_absent": None}.get(kind, total)
+
+
+def told_key(key: str, fault: Fault | None) -> str:
+    """The record key of a list."""
+    return f"{key}_renamed" if fault is not None and fault.kind == "envelope" else key

@@ -1,0 +1,118 @@
+"""Streams that are read beside another one: the same rows come, whatever else is selected."""
+
+from itertools import combinations
+from typing import Any
+
+import pytest
+
+from unit_tests.source.conftest import API, catalog, config, errors, listing, page, read, sent
+
+CONTACTS = 130
+# Rows that outlived their contact or pipeline stand among the others.
+TAGS = [{"id": str(number), "contact": str(1 + number % 160), "tag": "1"} for number in range(1, 401)]
+LISTS = [{"id": str(number), "contact": str(1 + number % CONTACTS), "list": "1"} for number in range(1, 301)]
+STAGES = [{"id": str(number), "group": str(1 + number % 9), "title": f"stage {number}"} for number in range(1, 111)]
+OWN = {
+    "contact_tags": ("contactTags", TAGS),
+    "contact_lists": ("contactLists", LISTS),
+    "deal_stages": ("dealStages", STAGES),
+}
+
+
+def carried(rows: list[dict[str, str]], owner: str, ids: set[str]) -> list[dict[str, str]]:
+    return [row for row in rows if row[owner] in ids]
+
+
+def serve(api, contacts: int = CONTACTS, beside: bool = True) -> None:
+    """An account; where not `beside`, without the relations that are asked for."""
+    people = [{"id": str(number), "udate": "2024-05-01T00:00:00Z"} for number in range(1, contacts + 1)]
+
+    def contacts_page(request: Any, context: Any) -> dict[str, Any]:
+        body = listing("contacts", people)(request, context)
+        shown = {row["id"] for row in body["contacts"]}
+        for include in request.qs.get("include", [""])[0].split(","):
+            for path, rows in OWN.values():
+                if beside and path.lower() == include:
+                    body[path] = carried(rows, "contact", shown)
+        return body
+
+    api.get(f"{API}/contacts", json=contacts_page)
+    pipelines = [{"id": "1", "title": "Sales"}]
+    api.get(f"{API}/dealGroups", json=page("dealGroups", pipelines, "1", dealStages=carried(STAGES, "group", {"1"})))
+    for path, rows in OWN.values():
+        api.get(f"{API}/{path}", json=listing(path, rows))
+
+
+def rows_by_stream(output: Any) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {}
+    for message in output.records:
+        found.setdefault(message.record.stream, []).append(message.record.data["id"])
+    return found
+
+
+SELECTIONS = [names for count in (1, 2, 3, 5) for names in combinations(["contacts", "deal_groups", *OWN], count)]
+
+
+@pytest.mark.parametrize("beside", [True, False], ids=["sideloaded", "not sideloaded"])
+@pytest.mark.parametrize("names", SELECTIONS, ids="+".join)
+def test_given_any_selection_when_read_then_each_row_of_each_stream_once(names, beside, api):
+    serve(api, beside=beside)
+    output = read(catalog(*names))
+    assert errors(output) == []
+    found = rows_by_stream(output)
+    for name in set(names) & set(OWN):
+        assert sorted(found[name], key=int) == [row["id"] for row in OWN[name][1]]
+
+
+def test_given_stages_of_pipelines_that_are_gone_when_read_beside_then_all_of_them_and_a_word(api):
+    serve(api)
+    output = read(catalog("deal_groups", "deal_stages"))
+    assert sorted(rows_by_stream(output)["deal_stages"], key=int) == [row["id"] for row in STAGES]
+    assert output.is_in_logs(r"^Stream deal_stages: 12 of 110 rows came beside the deal_groups\.")
+
+
+def test_given_few_tags_among_many_contacts_when_read_then_their_own_listing_in_two_requests(api):
+    serve(api, contacts=2000)
+    api.get(f"{API}/contactTags", json=listing("contactTags", TAGS[:50]))
+    output = read(catalog("contact_tags", "deal_groups"))
+    assert len(rows_by_stream(output)["contact_tags"]) == 50
+    assert len(sent(api, "contactTags")) == 2
+    assert sent(api, "contacts") == []
+
+
+def test_given_all_rows_of_contacts_that_are_there_when_read_beside_then_one_request_counts_them(api):
+    serve(api)
+    read(catalog("contacts"), config())
+    alone = len(sent(api, "contacts"))
+    api.reset_mock()
+    output = read(catalog("contacts", "contact_lists"), config())
+    assert len(rows_by_stream(output)["contact_lists"]) == len(LISTS)
+    assert len(sent(api, "contacts")) == alone
+    assert [request.get("limit") for request in sent(api, "contactLists")] == [["1"]]
+
+
+def test_given_rows_deleted_meanwhile_when_counted_again_then_their_own_listing_is_not_read(api):
+    """Fewer rows come than were counted, and no more are there any more."""
+    serve(api)
+    totals = iter(["340", "300"])
+    own = listing("contactLists", LISTS)
+
+    def answer(request: Any, context: Any) -> dict[str, Any]:
+        return page("contactLists", LISTS[:1], next(totals)) if request.qs["limit"] == ["1"] else own(request, context)
+
+    api.get(f"{API}/contactLists", json=answer)
+    output = read(catalog("contacts", "contact_lists"), config())
+    assert len(rows_by_stream(output)["contact_lists"]) == len(LISTS)
+    assert len(sent(api, "contactLists")) == 2
+
+
+@pytest.mark.parametrize("answer", [{"status_code": 403, "json": {}}, {"status_code": 404, "json": {}}])
+def test_given_a_listing_that_is_refused_when_read_with_its_carrier_then_the_carrier_is_read(answer, api, pauses):
+    serve(api)
+    api.get(f"{API}/contactTags", **answer)
+    output = read(catalog("contacts", "contact_tags", "contact_lists"))
+    assert len(rows_by_stream(output)["contacts"]) == CONTACTS
+    assert len(rows_by_stream(output)["contact_lists"]) == len(LISTS)
+    [(kind, sentence)] = errors(output)
+    assert kind == "config_error"
+    assert "contactTags" in sentence
