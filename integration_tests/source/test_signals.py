@@ -66,7 +66,9 @@ class Read:
         output, self._input = os.pipe()
         self.process = subprocess.Popen(
             [
-                *(*before, sys.executable, "-m", "source_activecampaign", "read"),
+                # Whoever runs these tests may ignore signals, as `nohup` does, and a child would, too.
+                *("env", "--default-signal=HUP,INT,TERM", *before),
+                *(sys.executable, "-m", "source_activecampaign", "read"),
                 *("--config", str(folder / "config.json"), "--catalog", str(folder / "catalog.json")),
             ],
             cwd=ROOT,
