@@ -56,30 +56,36 @@ class Lines(io.TextIOBase):
         self._ended = False
 
     def write(self, text: str) -> int:
-        """Write the lines that are whole by now. Does not return when nobody reads them any more."""
+        """Write the lines that are whole by now.
+
+        Does not return where the end keeps it from that: nobody may go on as if they were written.
+        """
         with self._lock:
             head, newline, tail = text.rpartition("\n")
             if not newline:
                 self._begun += tail
                 return len(text)
             whole, self._begun = self._begun + head + newline, tail
-            for some in _few_at_a_time(whole.encode(errors="backslashreplace")):
-                self._under_way = len(some)
-                if self._ended:
-                    break
-                self._write(some)
+            complete = all(self._write(some) for some in _few_at_a_time(whole.encode(errors="backslashreplace")))
+        if not complete:
+            threading.Event().wait()
         return len(text)
 
-    def _write(self, lines: bytes) -> None:
+    def _write(self, lines: bytes) -> bool:
+        """Whether the lines were written, which they are unless the end has begun."""
+        self._under_way = len(lines)
+        if self._ended:
+            return False
         rest = memoryview(lines)
         try:
             while rest:
                 rest = rest[os.write(self._fd, rest) :]
-        except BrokenPipeError:
+        except ConnectionError:  # EPIPE; of a socket with unread bytes ECONNRESET
             end_unread()
+        return True
 
     def end(self, seconds: float) -> None:
-        """Let the lines that are under way be the last: what is written from now on goes nowhere.
+        """Let the lines that are under way be the last: no other is written any more.
 
         Returns when they are complete, or cannot be completed in so many seconds.
         """

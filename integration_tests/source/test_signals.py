@@ -2,6 +2,7 @@
 
 import json
 import os
+import select
 import shutil
 import signal
 import subprocess
@@ -10,6 +11,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -28,7 +30,7 @@ class Reader:
 
     def __init__(self, manner: str, fd: int) -> None:
         self.received = bytearray()
-        self._size, self._pause = (2048, 0.05) if manner == "slowly" else (65536, 0)
+        self._size, self._pause = (2048, 0.05) if manner == "slowly" else (65536, 0.0)
         self._fd = fd
         self._may_read = threading.Event()
         if manner != "stalled":
@@ -55,7 +57,7 @@ class Reader:
 class Read:
     """A read of contacts by a process of its own; its temporary files have a folder of their own, too."""
 
-    def __init__(self, folder: Path, emulator: Emulator, manner: str, before: tuple[str, ...] = ()) -> None:
+    def __init__(self, folder: Path, emulator: Emulator, manner: str, namespace: tuple[str, ...] = ()) -> None:
         self._emulator = emulator
         self.temporary = folder / "temporary"
         self.temporary.mkdir()
@@ -67,7 +69,7 @@ class Read:
         self.process = subprocess.Popen(
             [
                 # Whoever runs these tests may ignore signals, as `nohup` does, and a child would, too.
-                *("env", "--default-signal=HUP,INT,TERM", *before),
+                *("env", "--default-signal=HUP,INT,TERM", *namespace),
                 *(sys.executable, "-m", "source_activecampaign", "read"),
                 *("--config", str(folder / "config.json"), "--catalog", str(folder / "catalog.json")),
             ],
@@ -85,7 +87,10 @@ class Read:
         self._output = None
 
     def output_is_full(self) -> bool:
-        return not wait_for_room(self._input)
+        return not select.select([], [self._input], [], 0)[1]
+
+    def output_has(self, text: bytes) -> bool:
+        return self.reader is not None and text in self.reader.received
 
     def assert_ends(self, status: int) -> list[bytes]:
         """The lines that the reader got in the end, when it ends in time, with this status and without a word."""
@@ -110,12 +115,6 @@ class Read:
             os.close(self._output)
 
 
-def wait_for_room(fd: int) -> bool:
-    import select  # noqa: PLC0415
-
-    return bool(select.select([], [fd], [], 0)[1])
-
-
 def until(condition: Callable[[], object]) -> None:
     deadline = time.monotonic() + PATIENCE
     while not condition():
@@ -131,17 +130,16 @@ def while_it_waits_for_the_first_record(emulator: Emulator, read: Read) -> None:
 
 
 def in_the_middle_of_a_page(emulator: Emulator, read: Read) -> None:
-    if read.reader is None or not read.reader._may_read.is_set():
-        until(read.output_is_full)
-    else:
-        until(lambda: b'"type":"RECORD"' in read.reader.received)
+    """Right after the first record came, or when there is no room for more."""
+    until(lambda: read.output_has(b'"type":"RECORD"') or read.output_is_full())
 
 
 def during_a_pause(emulator: Emulator, read: Read) -> None:
     until(lambda: any(request.status == 429 for request in emulator.requests))
 
 
-PHASES = {
+Phase = Callable[[Emulator, Read], None]
+PHASES: dict[Phase, list[dict[str, Any]]] = {
     while_it_waits_for_the_first_record: [{"kind": "hang", "path": "/contacts", "seconds": 90}],
     in_the_middle_of_a_page: [],
     during_a_pause: [{"kind": "429", "path": "/contacts", "after": 2}],
@@ -154,12 +152,13 @@ def account() -> Account:
 
 
 @pytest.fixture(params=PHASES, ids=lambda phase: phase.__name__)
-def phase(request: pytest.FixtureRequest) -> Callable[[Emulator, Read], None]:
-    return request.param
+def phase(request: pytest.FixtureRequest) -> Phase:
+    found: Phase = request.param
+    return found
 
 
 @pytest.fixture
-def emulator(account: Account, phase: Callable[[Emulator, Read], None]) -> Iterator[Emulator]:
+def emulator(account: Account, phase: Phase) -> Iterator[Emulator]:
     with Emulator(account) as running:
         running.settings.patch({"rate_limit_window": "off", "retry_after": 90, "faults": PHASES[phase]})
         yield running
@@ -169,8 +168,8 @@ def emulator(account: Account, phase: Callable[[Emulator, Read], None]) -> Itera
 def start(tmp_path: Path, emulator: Emulator) -> Iterator[Callable[..., Read]]:
     started: list[Read] = []
 
-    def make(manner: str, *before: str) -> Read:
-        started.append(Read(tmp_path, emulator, manner, before))
+    def make(manner: str, *namespace: str) -> Read:
+        started.append(Read(tmp_path, emulator, manner, namespace))
         return started[-1]
 
     yield make
@@ -186,7 +185,7 @@ def start(tmp_path: Path, emulator: Emulator) -> Iterator[Callable[..., Read]]:
 def test_a_signal_ends_it_in_time_after_a_whole_line(
     start: Callable[..., Read],
     emulator: Emulator,
-    phase: Callable[[Emulator, Read], None],
+    phase: Phase,
     manner: str,
     number: signal.Signals,
 ) -> None:
@@ -200,9 +199,7 @@ def test_a_signal_ends_it_in_time_after_a_whole_line(
     assert emulator.api_key.encode() not in left
 
 
-def test_it_ends_when_nobody_reads_any_more(
-    start: Callable[..., Read], emulator: Emulator, phase: Callable[[Emulator, Read], None]
-) -> None:
+def test_it_ends_when_nobody_reads_any_more(start: Callable[..., Read], emulator: Emulator, phase: Phase) -> None:
     read = start("closed")
     phase(emulator, read)
     read.close_the_output()
@@ -244,7 +241,7 @@ def as_process_1() -> tuple[str, ...]:
 @ONE_PHASE
 @pytest.mark.parametrize("number", SIGNALS, ids=lambda number: number.name)
 def test_process_1_of_a_container_ends_with_the_status_that_a_shell_would_show(
-    start: Callable[..., Read], emulator: Emulator, phase: Callable[[Emulator, Read], None], number: signal.Signals
+    start: Callable[..., Read], emulator: Emulator, phase: Phase, number: signal.Signals
 ) -> None:
     if not as_process_1():
         pytest.skip("this machine makes no namespaces of processes")

@@ -4,6 +4,7 @@ import doctest
 import fcntl
 import os
 import select
+import shlex
 import signal
 import socket
 import subprocess
@@ -11,6 +12,7 @@ import sys
 import threading
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -23,15 +25,12 @@ PATIENCE = 30
 LIMIT = 6
 
 
-def start(program: str, stdout: int, **options: object) -> subprocess.Popen[bytes]:
-    """A process that takes over stdout and then runs the program."""
+def start(program: str, stdout: int, through: str = "{}", **options: Any) -> subprocess.Popen[bytes]:
+    """A process that takes over stdout and then runs the program; `through` is what a shell runs for it."""
     head = "import sys, threading, time\nfrom activecampaign_client.signals import take_over_stdout\n"
-    return subprocess.Popen(  # noqa: S603 - our own command
-        [sys.executable, "-c", f"{head}take_over_stdout()\n{program}"],
-        cwd=ROOT,
-        stdout=stdout,
-        stderr=subprocess.PIPE,
-        **options,  # type: ignore[call-overload]
+    command = shlex.join([sys.executable, "-c", f"{head}take_over_stdout()\n{program}"])
+    return subprocess.Popen(  # noqa: S602 - our own command
+        through.format(f"exec {command}"), shell=True, cwd=ROOT, stdout=stdout, stderr=subprocess.PIPE, **options
     )
 
 
@@ -74,7 +73,7 @@ def test_a_line_that_comes_in_parts_is_written_when_it_is_whole() -> None:
 LONG, SHORT, MANY = (
     "while True: print('x' * 700_000)",
     "while True: print('x' * 900)",
-    "print('\\n'.join(['x' * 9_000] * 3000))",
+    "print('\\n'.join(['x' * 9_000] * 3000))",  # after which the program would be done
 )
 THREADS = (
     "def write(name):\n    while True: sys.stdout.write(name * 5_000 + '\\n')\n"
@@ -128,7 +127,7 @@ def test_a_file_is_read_by_nobody_and_written_to_the_end(tmp_path: Path) -> None
 
 
 def test_without_a_stdout_it_ends_at_once() -> None:
-    process = start("open('/dev/null'); print('never')", subprocess.DEVNULL, preexec_fn=lambda: os.close(1))
+    process = start("print('never')", subprocess.DEVNULL, through="{} >&-")
     assert_ends(process, 141)
 
 
@@ -137,8 +136,8 @@ def test_what_the_parent_ignores_stays_ignored() -> None:
     process = start(
         "print('ready')\nprint(sys.stdin.readline(), end='')",
         input_,
+        through="trap '' HUP; {}",
         stdin=subprocess.PIPE,
-        preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_IGN),
     )
     os.close(input_)
     assert os.read(output, 6) == b"ready\n"
@@ -171,7 +170,17 @@ def test_lines_that_cannot_be_completed_in_time_are_left(monkeypatch: pytest.Mon
     received = b""
     while len(received) < 200_001:
         received += os.read(output, 100_000)
-    writer.join(PATIENCE)
-    assert not writer.is_alive()
     assert received == text[:200_001].encode()
-    assert select.select([output], [], [], 0)[0] == []
+    assert select.select([output], [], [], 0.1)[0] == []
+    writer.join(0.1)
+    assert writer.is_alive(), "else a program would be done, and end as if all were written"
+
+
+def test_a_line_that_nobody_reads_ends_the_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "_exit", sys.exit)
+    output, input_ = os.pipe()
+    os.close(output)
+    with pytest.raises(SystemExit) as ended:
+        Lines(input_).write("line\n")
+    os.close(input_)
+    assert ended.value.code == 141
