@@ -251,7 +251,7 @@ class Overlap:
         brought_new_rows = self._new_rows_in_last > 0
         if total is not None:
             # The total may claim more, rightly or wrongly.
-            return received > 0 and self._last.offset + received < total and (brought_new_rows or may_be_full)
+            return self._last.offset + received < total and (brought_new_rows or may_be_full)
         # Without one, nothing says that this is the end.
         return may_be_full and looks_like_a_limit(received) and brought_new_rows
 

@@ -134,6 +134,20 @@ def test_given_a_listing_that_ends_before_the_page_when_it_does_not_meet_then_th
     assert not overlap.goes_on()
 
 
+def test_given_a_page_of_one_row_when_it_steps_back_then_it_goes_on_behind_that_row():
+    asked = []
+
+    def page_again(offset: int) -> Page:
+        asked.append(offset)
+        # A row is added in front of `d` as soon as that has come.
+        return page("d", 7) if offset == 0 else page("def", 8)
+
+    overlap = overlap_of(3, page_again)
+    joined(overlap, 0, page("abc", 10))
+    assert joined(overlap, 2, page("fgh", 7)) == ["d", "ef", "gh"]
+    assert asked == [0, 1]
+
+
 def test_given_pages_that_never_meet_when_joined_then_an_unstable_order_after_a_limited_number_of_requests():
     asked = []
 
@@ -172,6 +186,21 @@ def test_given_few_new_rows_before_known_ones_when_joined_then_only_a_larger_tot
                 overlap.compare_with_total()
         else:
             overlap.compare_with_total()
+
+
+def test_given_a_row_added_before_the_short_end_when_joined_then_it_is_no_disorder():
+    overlap = overlap_of(10)
+    joined(overlap, 0, page("abcdefghij", 40))
+    joined(overlap, 9, page("jkl", 40))
+    assert joined(overlap, 11, page("xl", 40)) == ["x"]
+
+
+def test_given_rows_added_before_when_the_short_end_comes_again_then_the_offset_is_not_taken_to_be_ignored():
+    overlap = overlap_of(10)
+    joined(overlap, 0, page("abcdefghij", 40))
+    joined(overlap, 9, page("jkl", 40))
+    assert joined(overlap, 11, page("jkl", 40)) == [""]
+    assert not overlap.goes_on()
 
 
 def test_given_no_order_when_joined_then_pages_are_taken_as_they_come(caplog):
@@ -273,6 +302,8 @@ def test_given_a_first_page_then_the_listing_goes_on_while_there_may_be_more(row
         (range(39, 69), 250, True),
         (range(39, 40), 250, False),
         (range(39, 40), None, False),
+        # As many, but none that is new.
+        (range(39, -1, -1), None, False),
     ],
 )
 def test_given_a_server_that_gives_40_at_most_then_the_listing_goes_on_while_there_may_be_more(rows, total, more):
@@ -280,6 +311,14 @@ def test_given_a_server_that_gives_40_at_most_then_the_listing_goes_on_while_the
     list(overlap.join(0, page(range(40), total)))
     list(overlap.join(39, page(rows, total)))
     assert overlap.goes_on() is more
+
+
+def test_given_a_server_that_gives_one_row_when_it_comes_again_then_that_is_all():
+    overlap = overlap_of(100)
+    joined(overlap, 0, page("a", 7))
+    assert overlap.goes_on()
+    assert joined(overlap, 1, page("a", 7)) == [""]
+    assert not overlap.goes_on()
 
 
 # ---- where the next pages start
