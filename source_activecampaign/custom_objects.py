@@ -88,13 +88,14 @@ class CustomObjectRecords(PageRetriever):
             LOGGER.info("Stream %s: its pages overlap at random, so the listing is read several times.", self.name)
         passes = passes_without_new_rows = 0
         while passes < PASSES and passes_without_new_rows < PASSES_WITHOUT_NEW_ROWS:
-            before, claimed = len(seen), 0
+            before = len(seen)
+            claimed: int | None = None
             for page in self.listed(stream_slice, test_read, ordered=False):
-                claimed = page.total or 0
+                claimed = page.total
                 yield with_new_rows(page)
             passes += 1
             passes_without_new_rows = passes_without_new_rows + 1 if len(seen) == before else 0
-            if len(seen) >= claimed:
+            if claimed is not None and len(seen) >= claimed:
                 return
         LOGGER.warning(
             "Stream %s: the API sends its records in an order that changes. After %d passes %s of about %s have come; "
@@ -102,7 +103,7 @@ class CustomObjectRecords(PageRetriever):
             self.name,
             passes,
             f"{len(seen):,}",
-            f"{claimed:,}",
+            "?" if claimed is None else f"{claimed:,}",
         )
 
 

@@ -129,13 +129,10 @@ class PageRetriever(Retriever):
         return test_read.as_many_pages(pages) if test_read else pages
 
     def rows_beside(self, page: Page) -> list[Row]:
-        """The rows beside a page, without those that a page before it had: their owner was on both.
-
-        Beside no rows the API may leave out their key.
-        """
-        owners = objects_in(page.body, self.page_key)
-        if not owners and not page.body.get(self.record_key):
+        """The rows beside a page, without those that a page before it had: their owner was on both."""
+        if names_none(page, self.record_key) and not page.body.get(self.record_key):
             return []
+        owners = objects_in(page.body, self.page_key)
         fresh = {str(row.get("id")) for row in page.rows}
         repeated = {str(row.get("id")) for row in owners} - fresh
         rows = rows_in(page.body, self.record_key, self.name, self._extractor.warn)
@@ -197,7 +194,7 @@ class SideloadRetriever(PageRetriever):
             came.update(str(row.get("id")) for row in rows)
             yield rows, total
         else:
-            if total is None or len(came) >= total or len(came) >= (self._total_now() or 0):
+            if total is None or len(came) >= total or self._are_all(len(came)):
                 return
             LOGGER.info(
                 "Stream %s: %s of %s rows came beside the %s. The others, whose %s may be gone, are read from its own "
@@ -211,13 +208,25 @@ class SideloadRetriever(PageRetriever):
         for rows, _ in super().row_pages(stream_slice):
             yield [row for row in rows if str(row.get("id")) not in came], None
 
-    def _total_now(self) -> int | None:
-        """Rows may have been deleted since they were counted."""
-        return self.run.sideloads.total(self.endpoint, self.name)
+    def _are_all(self, rows: int) -> bool:
+        """Whether the listing has no more rows by now, as some may have been deleted since they were counted."""
+        total = self.run.sideloads.total(self.endpoint, self.name)
+        return total is not None and rows >= total
 
     def _is_complete(self, page: Page) -> bool:
         if self.record_key not in page.body:
-            return not page.rows
+            return names_none(page, self.record_key)
         came = {str(row.get("id")) for row in objects_in(page.body, self.record_key)}
         named = (owner.get(self.include) for owner in page.rows if self.include)
         return all(str(row_id) in came for ids in named if isinstance(ids, list) for row_id in ids)
+
+
+def names_none(page: Page, record_key: str) -> bool:
+    """Whether the new rows of a page have nothing beside them, by what they say themselves.
+
+    A contact names its own, `"scoreValues": ["7"]`. Where none has any, the API may leave out their key.
+
+    >>> names_none(Page([{"id": "1", "scoreValues": []}], {}, None), "scoreValues")
+    True
+    """
+    return all(owner.get(record_key) == [] for owner in page.rows)

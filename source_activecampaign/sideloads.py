@@ -87,8 +87,8 @@ class Sideloads:
         return self._account.once(f"beside {carrier_path}", lambda: self._choose(candidates))
 
     def total(self, path: str, stream: str) -> int | None:
-        """How many rows a listing says that it has. Raises ApiError."""
-        return total_of(self._account.send(Request(path, {"limit": "1"}, stream=stream)).body)
+        """How many rows a listing, whose rows come under its own path, says that it has. Raises ApiError."""
+        return total_of(self._account.send(Request(path, {"limit": "1"}, stream=stream, record_key=path)).body)
 
     def _count(self, path: str, stream: str) -> int | None:
         """The same; None where the listing cannot be read, which is for its own stream to say."""

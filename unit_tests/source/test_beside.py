@@ -106,6 +106,25 @@ def test_given_rows_deleted_meanwhile_when_counted_again_then_their_own_listing_
     assert len(sent(api, "contactLists")) == 2
 
 
+@pytest.mark.parametrize(
+    ("second", "counted"), [(page("contactTags", TAGS[:1]), 2), ({"message": "Please try again"}, 3)]
+)
+def test_given_a_second_count_that_says_nothing_when_rows_lack_then_their_own_listing_is_read(
+    second, counted, api, pauses
+):
+    serve(api)
+    answers = iter([page("contactTags", TAGS[:1], "400"), second, page("contactTags", TAGS[:1], "400")])
+    own = listing("contactTags", TAGS)
+    api.get(
+        f"{API}/contactTags",
+        json=lambda request, context: next(answers) if request.qs["limit"] == ["1"] else own(request, context),
+    )
+    output = read(catalog("contacts", "contact_tags"), config())
+    assert errors(output) == []
+    assert sorted(rows_by_stream(output)["contact_tags"], key=int) == [row["id"] for row in TAGS]
+    assert len([request for request in sent(api, "contactTags") if request["limit"] == ["1"]]) == counted
+
+
 @pytest.mark.parametrize("answer", [{"status_code": 403, "json": {}}, {"status_code": 404, "json": {}}])
 def test_given_a_listing_that_is_refused_when_read_with_its_carrier_then_the_carrier_is_read(answer, api, pauses):
     serve(api)
@@ -116,3 +135,45 @@ def test_given_a_listing_that_is_refused_when_read_with_its_carrier_then_the_car
     [(kind, sentence)] = errors(output)
     assert kind == "config_error"
     assert "contactTags" in sentence
+
+
+def serve_contacts(api, people: list[dict[str, Any]], key: str, rows: list[dict[str, str]], total: str = "") -> None:
+    """Contacts, and beside them their rows under a key that is left out where a page has none."""
+
+    def answer(request: Any, context: Any) -> dict[str, Any]:
+        body = listing("contacts", people)(request, context)
+        shown = {row["id"] for row in body["contacts"]}
+        beside = carried(rows, "contact", shown)
+        return {**body, **({key: beside} if beside else {}), "meta": {"total": total or str(len(people))}}
+
+    api.get(f"{API}/contacts", json=answer)
+
+
+def test_given_a_page_of_known_contacts_alone_when_it_has_no_key_for_what_is_beside_then_nothing_is_amiss(api):
+    """The total claims more contacts than there are, and the last of them, which comes again, is on no list."""
+    serve(api)
+    people = [{"id": str(number), "udate": "2024-05-01T00:00:00Z"} for number in range(1, CONTACTS + 1)]
+    lists = [row for row in LISTS if row["contact"] != str(CONTACTS)]
+    serve_contacts(api, people, "contactLists", lists, total="267")
+    api.get(f"{API}/contactLists", json=listing("contactLists", lists))
+    output = read(catalog("contacts", "contact_lists"))
+    assert errors(output) == []
+    assert sorted(rows_by_stream(output)["contact_lists"], key=int) == [row["id"] for row in lists]
+    assert [request.get("limit") for request in sent(api, "contactLists")] == [["1"]]
+
+
+SCORES = [{"id": str(number), "contact": str(number), "mdate": "2024-05-01T00:00:00Z"} for number in range(1, 91)]
+
+
+@pytest.mark.parametrize("last", [[], ["500"]], ids=["they name none", "one names one"])
+def test_given_contacts_without_the_key_of_their_scores_when_read_then_it_counts_what_they_name(last, api):
+    """Nobody lists scores but beside the contacts, and each contact names its own."""
+    named = {row["contact"]: [row["id"]] for row in SCORES} | {"120": last}
+    people = [
+        {"id": str(number), "udate": "2024-05-01T00:00:00Z", "scoreValues": named.get(str(number), [])}
+        for number in range(1, CONTACTS + 1)
+    ]
+    serve_contacts(api, people, "scoreValues", SCORES)
+    output = read(catalog("contact_score_values"))
+    assert rows_by_stream(output)["contact_score_values"] == [row["id"] for row in SCORES]
+    assert [kind for kind, _ in errors(output)] == (["system_error"] if last else [])
