@@ -13,7 +13,7 @@
     routing, calls    method and path to a handler, and what it gets
     mutate            changes while somebody reads
     account           the rows, and the one way to change them
-    generators/       what makes the values of fields, on expressions
+    generators/       what makes the values of fields, on expressions; odd_json: what most readers refuse
     store             the rows of one resource, generated when asked for
     table             resources.yaml, what there is
 """

@@ -34,8 +34,8 @@ _FAULTS = """\
 faults:
   With --settings '{"faults": [...]}' it misbehaves on purpose. Each fault is an object: `kind`, and which requests it
   hits: `path` (/contacts, /contacts/*), `query` (parameters they must have), `after` (how many are spared first),
-  `times` (how many are hit, all unless given), `every` (3: each third). `url`, `seconds` and `body` say more where the
-  kind needs it. The kinds:
+  `times` (how many are hit, all unless given), `every` (3: each third), `lasts` (seconds from its first hit to its
+  end). `url`, `seconds`, `body` and `headers` say more where the kind needs it. The kinds:
 """
 
 _CONTROL = """\

@@ -13,6 +13,7 @@ import orjson
 from .access import hidden_pipelines, keys_of, mask
 from .clock import read_instant
 from .generators import compile_columns
+from .odd_json import read as read_odd
 from .store import Store, World
 from .table import resources
 from .watch import Watch
@@ -24,9 +25,9 @@ class Account:
     """Deterministic for (seed, sizes): the same account comes out on every machine.
 
     `rows` sets how many rows a resource is generated with, `gone` how many of those were deleted before: what outlives
-    them is still there. With `null_dates` some dates are null that the API may leave empty. `now` is the moment up to
-    which the generated history runs; what changes later is stamped by `clock`. Raises ValueError for a resource that
-    does not exist.
+    them is still there. With `null_dates` some dates are null that the API may leave empty, with `odd_values` some rows
+    have a value that most readers of JSON refuse or change, see odd_json. `now` is the moment up to which the generated
+    history runs; what changes later is stamped by `clock`. Raises ValueError for a resource that does not exist.
 
     Rows change through `insert`, `update` and `delete`, and in no other way: tests, the control endpoints, the Mutator
     and the API's own write endpoints all call these. Each holds `lock` (re-entrant, so several changes can be made one
@@ -51,6 +52,7 @@ class Account:
         rows: Mapping[str, int] | None = None,
         gone: Mapping[str, int] | None = None,
         null_dates: bool = False,
+        odd_values: bool = False,
         now: datetime | str | float = FIXED_NOW,
         clock: Callable[[], float] = time.time,
     ) -> None:
@@ -66,7 +68,9 @@ class Account:
         self.lock = threading.RLock()
         self.keys = keys_of(name, seed)
         self.watches: dict[str, Watch] = {}
-        self._world = World(seed, read_instant(now), sizes, dict(gone or {}), null_dates, self.link_base, self.store)
+        self._world = World(
+            seed, read_instant(now), sizes, dict(gone or {}), null_dates, odd_values, self.link_base, self.store
+        )
         self._stores: dict[str, Store] = {}
 
     @classmethod
@@ -119,7 +123,8 @@ class Account:
         """The wire rows of a resource in ascending order of id, as a key sees them; None: nothing masked."""
         with self.lock:
             store = self.store(resource)
-            shown = [orjson.loads(store.encoded(i)) for i in store.alive]
+            read = read_odd if self._world.odd_values else orjson.loads
+            shown = [read(store.encoded(i)) for i in store.alive]
             if resource == "deals" and key is not None:
                 hidden = hidden_pipelines(self.store("dealGroups"), key)
                 shown = [r if not hidden(r["group"]) else mask(r) for r in shown]

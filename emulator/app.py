@@ -13,7 +13,7 @@ from .access import admit
 from .account import Account
 from .answers import Answer, Refusal
 from .calls import Call, Memory, Request
-from .faults import made_up, spoiled, web_page
+from .faults import made_up, pieces_of, seconds_before, spoiled, web_page
 from .pace import RateLimiter
 from .query import read_number
 from .routing import Routes
@@ -57,7 +57,7 @@ class Api:
             if routes is not None:
                 fault = self.settings.fault_for(request.path.removeprefix("/api/3").rstrip("/"), request.query)
             request.fault = fault.kind if fault is not None else None
-            if delay := self._latency(request) + (fault.seconds if fault is not None else 0):
+            if delay := self._latency(request) + seconds_before(fault):
                 await asyncio.sleep(delay)
             if fault is not None and fault.kind == "drop":
                 _reset(send)
@@ -68,7 +68,7 @@ class Api:
         if request.throttled and self.settings.retry_after is not None:
             answer.headers["Retry-After"] = str(self.settings.retry_after)
         request.status = answer.status
-        await _respond(send, answer, midway=fault is not None and fault.kind == "drop_midway")
+        await _respond(send, answer, fault)
 
     def _record(self, scope: Scope, body: bytes) -> Request:
         pairs = parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True)
@@ -130,14 +130,17 @@ def _reset(send: Send) -> None:
     transport.abort()
 
 
-async def _respond(send: Send, answer: Answer, midway: bool = False) -> None:
+async def _respond(send: Send, answer: Answer, fault: Fault | None) -> None:
     headers = {"Content-Type": "application/json", "Cache-Control": "no-store", **answer.headers}
     headers["Content-Length"] = str(len(answer.body))
     raw = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in headers.items()]
     await send({"type": "http.response.start", "status": answer.status, "headers": raw})
-    if midway:
+    if fault is not None and fault.kind == "drop_midway":
         await send({"type": "http.response.body", "body": answer.body[: len(answer.body) // 2], "more_body": True})
         await asyncio.sleep(0.01)
         _reset(send)
         return
-    await send({"type": "http.response.body", "body": answer.body})
+    for piece, pause in pieces_of(answer.body, fault):
+        await send({"type": "http.response.body", "body": piece, "more_body": pause is not None})
+        if pause:
+            await asyncio.sleep(pause)

@@ -51,9 +51,17 @@ def join(rows: Iterable[bytes]) -> bytes:
     return b"[" + b",".join(rows) + b"]"
 
 
-def envelope(arrays: Arrays, meta: dict[str, Any] | None = None) -> bytes:
-    """Arrays, and after them meta where there is one, as a JSON object."""
-    parts = [orjson.dumps(key) + b":" + join(rows) for key, rows in arrays.items()]
+def numbered(rows: Sequence[bytes]) -> bytes:
+    """Rows as a JSON object, `{"1": row, "2": row}`: what PHP writes of an array with gaps."""
+    return b"{" + b",".join(b'"%d":%b' % (place, row) for place, row in enumerate(rows, 1)) + b"}"
+
+
+def envelope(arrays: Arrays, meta: dict[str, Any] | None = None, *, as_map: str = "") -> bytes:
+    """Arrays, and after them meta where there is one, as a JSON object; that under `as_map` is an object, too."""
+    parts = [
+        orjson.dumps(key) + b":" + (numbered(rows) if rows and key == as_map else join(rows))
+        for key, rows in arrays.items()
+    ]
     if meta is not None:
         parts.append(b'"meta":' + orjson.dumps(meta))
     return b"{" + b",".join(parts) + b"}"

@@ -42,7 +42,7 @@ def summary(requests: list[Request]) -> dict[str, Any]:
 
 
 def _json(body: Any, status: int = 200) -> Response:
-    return Response(orjson.dumps(body), status, media_type="application/json")
+    return Response(orjson.dumps(body, default=str), status, media_type="application/json")
 
 
 def _guarded(handler: Handler) -> Handler:

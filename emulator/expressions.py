@@ -10,10 +10,12 @@ import json
 import re
 from bisect import bisect_right
 from collections.abc import Callable
+from functools import partial
 from itertools import accumulate
 from typing import Any
 
 from .entropy import MASK, salt_of
+from .odd_json import odd_fields, odd_value
 from .store import Columns, Function, Row
 from .table import Resource
 
@@ -57,6 +59,7 @@ def compile_columns(resource: Resource) -> Columns:
         dynamic=[(field, functions[field]) for field in resource.fields if field not in constants],
         functions=functions,
         aliases=aliases,
+        odd=partial(odd_value, fields=odd_fields(resource)),
     )
 
 

@@ -12,7 +12,7 @@ from .answers import Answer, not_found
 from .bodies import envelope, join, renamed, row_of, rows_with_sides
 from .calls import Call
 from .envelopes import counted_list, django_list, paged_list
-from .faults import told_key, told_total
+from .faults import comes_as_map, told_key, told_total
 from .query import select
 from .routing import Routes
 from .store import Store
@@ -49,8 +49,10 @@ def list_rows(call: Call, resource: Resource) -> Answer:
     arrays = rows_with_sides(call, store, page, wanted)
     if resource.name == "accounts" and call.request.query.get("count_deals") in {"true", "1"}:
         arrays[resource.key] = [_counted(call, orjson.loads(row)) for row in arrays[resource.key]]
-    arrays = renamed(arrays, resource.key, told_key(resource.key, call.fault))
-    return Answer(200, envelope(arrays, _meta(call, resource, len(found))))
+    key = told_key(resource.key, call.fault)
+    arrays = renamed(arrays, resource.key, key)
+    as_map = key if comes_as_map(call.fault) else ""
+    return Answer(200, envelope(arrays, _meta(call, resource, len(found)), as_map=as_map))
 
 
 def single_row(call: Call, resource: Resource) -> Answer:

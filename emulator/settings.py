@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from fnmatch import fnmatchcase
@@ -10,15 +11,18 @@ from typing import Any
 from .clock import CHICAGO
 
 FAULT_KINDS = {
-    **{str(status): "that status" for status in (400, 401, 402, 403, 404, 422, 429, 500, 502, 503, 504, 520)},
+    **{str(status): "that status" for status in (200, 400, 401, 402, 403, 404, 422, 429, 500, 502, 503, 504, 520)},
     "empty": "a 200 with no body at all",
     "truncated": "JSON that stops in the middle, with a Content-Length that fits",
     "html": "a 200 that is a web page",
     "drop": "the connection is reset before an answer, and nothing was done",
     "drop_midway": "the connection is reset in the middle of the answer, and everything was done",
     "hang": "`seconds` of silence, then the proper answer",
+    "stall": "`seconds` of silence in the middle of the proper answer",
+    "drip": "the proper answer, in pieces over `seconds`",
     "redirect": "a 302 to `url`",
     "envelope": "a 200 whose record key is another one",
+    "map": "the rows of a list are an object by their number instead of an array",
     "total_small": "meta.total is half of what is true",
     "total_large": "meta.total is more than twice of what is true",
     "total_absent": "meta has no total",
@@ -32,8 +36,10 @@ class Fault:
     """One misbehaviour, deterministic: of the requests that match, skip `after`, then hit `times` of them.
 
     `path` is matched under /api/3 (`/contacts`, wildcards allowed: `/contacts/*`), for other hosts with their prefix;
-    `query` must be contained in the request's query. With `every=3` only each third matching request is hit. `body`
-    is what an error status says. Raises ValueError for a kind that FAULT_KINDS does not have.
+    `query` must be contained in the request's query. With `every=3` only each third matching request is hit. With
+    `lasts` it is over so many seconds after its first hit: an outage, where it hits every path. `body` and `headers`
+    are what a status comes with, where it is not the usual. Raises ValueError for a kind that FAULT_KINDS does not
+    have.
     """
 
     kind: str
@@ -45,8 +51,11 @@ class Fault:
     url: str = ""
     seconds: float = 0.0
     body: str | None = None
+    headers: dict[str, str] | None = None
+    lasts: float | None = None
     seen: int = 0
     hits: int = 0
+    began: float | None = None  # seconds of the monotonic clock
 
     def __post_init__(self) -> None:
         if self.kind not in FAULT_KINDS:
@@ -59,6 +68,10 @@ class Fault:
         self.seen += 1
         position = self.seen - self.after
         if position < 1 or position % self.every or (self.times is not None and self.hits >= self.times):
+            return False
+        now = time.monotonic()
+        self.began = now if self.began is None else self.began
+        if self.lasts is not None and now >= self.began + self.lasts:
             return False
         self.hits += 1
         return True

@@ -45,6 +45,7 @@ class World:
     sizes: Mapping[str, int]  # how many rows of which resource were asked for
     gone: Mapping[str, int]  # how many rows of which resource were deleted before, of those that were generated
     null_dates: bool  # whether some dates that the API may leave empty are null
+    odd_values: bool  # whether some rows have a value that most readers of JSON refuse
     link_base: str  # where the `links` of all rows begin
     store: Callable[[str], Store]  # any resource's store by its name
 
@@ -57,6 +58,7 @@ class Columns:
     dynamic: Sequence[tuple[str, Function]]  # the others
     functions: Mapping[str, Function]  # all of them
     aliases: Mapping[str, str]  # field -> the field whose value it repeats
+    odd: Callable[[Row], Mapping[str, Any]]  # what stands in some rows instead, as JSON, where odd values are wanted
 
 
 class Row:
@@ -341,7 +343,10 @@ class Store:
         """The row as JSON, from the cache where the account is small enough to keep it."""
         cached = self._cache.get(index)
         if cached is None:
-            cached = orjson.dumps(self.render(index))
+            row = self.render(index)
+            if self.world.odd_values:
+                row |= self.columns.odd(Row(self, index))
+            cached = orjson.dumps(row)
             if self.base <= _CACHE_ROWS:
                 self._cache[index] = cached
         return cached

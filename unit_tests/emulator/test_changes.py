@@ -6,7 +6,7 @@ import random
 
 import pytest
 
-from emulator import Account
+from emulator import Account, Emulator
 from emulator.mutate import Mutator
 
 from .client import Client, ids, until
@@ -136,6 +136,24 @@ def test_a_date_that_was_null_is_there_after_a_change() -> None:
     undated = next(row for row in account.rows("contacts") if row["udate"] is None)
     account.update("contacts", undated["id"], firstName="Ada")
     assert next(row for row in account.rows("contacts") if row["id"] == undated["id"])["udate"]
+
+
+def test_rows_may_have_values_that_most_readers_of_json_refuse() -> None:
+    rows_of_each = {"deals": 200, "notes": 200}
+    account = Account("old", contacts=40, rows=rows_of_each, odd_values=True)
+    with Emulator(account, rate_limit_window="off") as emulator:
+        texts = [Client(emulator).get(path, limit=100).text for path in ("deals", "notes")]
+    for literal in (":NaN", ":-Infinity", ":1e400", ":12345678901234567890123", ":0.1234567890123456789", "\\ud83d"):
+        assert any(literal in text for text in texts), literal
+    rows = account.rows("notes")
+    assert len(rows) == 200
+    assert account.rows("notes") == rows
+    odd = next(row for row in rows if "\ud83d" in str(row["note"]))
+    account.update("notes", odd["id"], note="plain")
+    assert next(row for row in account.rows("notes") if row["id"] == odd["id"])["note"] == "plain"
+    plain = {row["id"]: row for row in Account("old", contacts=40, rows=rows_of_each).rows("notes")}
+    for row in rows:
+        assert len([name for name in row if row[name] != plain[row["id"]][name]]) <= 1
 
 
 def test_an_empty_sideload_may_be_left_out(own: Client) -> None:

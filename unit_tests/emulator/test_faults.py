@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import time
 from typing import Any
 
 import pytest
@@ -10,7 +12,7 @@ import requests
 from emulator import Fault
 from emulator.settings import FAULT_KINDS
 
-from .client import Client
+from .client import Client, until
 
 
 def outcome(client: Client, **query: Any) -> Any:
@@ -58,6 +60,58 @@ def test_faults_strike_when_they_should(client: Client, kind: str, expected: Any
 def test_a_redirect_says_where_to(client: Client) -> None:
     client.control("POST", "settings", {"faults": [{"kind": "redirect", "url": "https://elsewhere.test/login"}]})
     assert client.get("tags").headers["Location"] == "https://elsewhere.test/login"
+
+
+def test_a_status_comes_with_the_body_and_the_headers_that_a_test_wants(client: Client) -> None:
+    silent = Fault("429", path="/tags", times=1, headers={})
+    odd = Fault("429", path="/tags", times=1, headers={"Retry-After": "-5"})
+    lying = Fault("200", path="/tags", times=1, body='{"message": "Try again"}')
+    client.emulator.settings.faults = [silent, odd, lying, Fault("429", path="/tags", times=1)]
+    answers = [client.get("tags") for _ in range(5)]
+    assert [one.status_code for one in answers] == [429, 429, 200, 429, 200]
+    assert [one.headers.get("Retry-After") for one in answers] == [None, "-5", None, "1", None]
+    assert answers[2].json() == {"message": "Try again"}
+
+
+def test_an_outage_is_a_fault_that_lasts_for_seconds_from_its_first_hit(client: Client) -> None:
+    client.emulator.settings.faults = [Fault("503", after=1, lasts=0.3)]
+    assert client.get("tags").status_code == 200
+    began = time.monotonic()
+    assert [client.get(path).status_code for path in ("tags", "lists")] == [503, 503]
+    until(lambda: client.get("lists").status_code == 200)
+    assert time.monotonic() - began >= 0.3
+    assert client.get("tags").status_code == 200
+
+
+def arrivals(client: Client) -> tuple[list[float], bytes]:
+    """When the pieces of an answer came, in seconds since it was asked for, and all of them together."""
+    began, times, body = time.monotonic(), [], b""
+    headers = {"Accept-Encoding": "identity"}
+    with client.session.get(f"{client.emulator.url}/api/3/tags", headers=headers, stream=True, timeout=5) as response:
+        while piece := response.raw.read1(1 << 16):
+            times.append(time.monotonic() - began)
+            body += piece
+    return times, body
+
+
+@pytest.mark.parametrize(("kind", "pieces"), [("stall", range(2, 4)), ("drip", range(6, 30))])
+def test_an_answer_that_begins_in_time_may_take_long_to_end(client: Client, kind: str, pieces: range) -> None:
+    client.emulator.settings.faults = [Fault(kind, seconds=0.4)]
+    times, body = arrivals(client)
+    assert len(json.loads(body)["tags"]) == 20
+    assert times[0] < 0.3
+    assert times[-1] >= 0.4
+    assert len(times) in pieces
+
+
+def test_rows_come_as_a_map(client: Client) -> None:
+    client.emulator.settings.faults = [Fault("map", path="/tags")]
+    plain = client.json("tags", limit=2, offset=1)["tags"]
+    client.emulator.settings.faults = []
+    assert list(plain) == ["1", "2"]
+    assert list(plain.values()) == client.json("tags", limit=2, offset=1)["tags"]
+    client.emulator.settings.faults = [Fault("map", path="/tags")]
+    assert client.json("tags", offset=1000)["tags"] == []  # PHP's empty array is one, whatever its keys would be
 
 
 @pytest.mark.parametrize(("kind", "total"), [("total_small", "12"), ("total_large", "55"), ("total_absent", None)])
