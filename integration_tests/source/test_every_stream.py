@@ -12,34 +12,21 @@ import jsonschema
 import pytest
 
 from emulator import Account, Emulator
-from emulator.table import Relation, resources
+from integration_tests.source.account_rows import (
+    ENTRIES,
+    KEYS,
+    SHARED,
+    STREAMS,
+    is_per_contact,
+    owner_of,
+    resource_of,
+    rows_of,
+)
 from integration_tests.source.connector import Connector, Output, configured
-from source_activecampaign.source import declared_streams, load_manifest
-
-ENTRIES = declared_streams(load_manifest())
-STREAMS: dict[str, dict[str, Any]] = {name: entry["$parameters"] for name, entry in ENTRIES.items()}
-KEYS = {name: entry.get("primary_key", "id") for name, entry in ENTRIES.items()}
-# Rows that several contacts share, so that they arrive once for each.
-SHARED = {"geo_addresses"}
 
 _TIMESTAMP = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,6})?Z")
 _WALL_CLOCK = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,6})?")
 _DATE = re.compile(r"\d{4}-\d\d-\d\d")
-
-
-def resource_of(stream: str) -> str:
-    """The emulator's resource behind a stream, found by what is asked for, not by the stream's name."""
-    parameters = STREAMS[stream]
-    table = resources()
-    if is_per_contact(stream):
-        return relation_of(stream).child if parameters["endpoint"] else str(parameters["record_key"])
-    found = [
-        one.name
-        for one in table.values()
-        if one.key == parameters["record_key"] and (one.path == parameters["endpoint"] or "page_key" in parameters)
-    ]
-    assert found, f"the emulator does not serve {parameters['endpoint']}"
-    return found[0]
 
 
 def keys_of(stream: str, rows: list[dict[str, Any]]) -> Counter[tuple[str, ...]]:
@@ -73,28 +60,6 @@ def change(account: Account, stream: str, cursor: str) -> str:
     if account.rows(resource)[0][cursor] != row[cursor]:
         return str(row["id"])
     return str(account.insert(resource))
-
-
-def is_per_contact(stream: str) -> bool:
-    return str(ENTRIES[stream]["$ref"]).startswith("#/definitions/per_contact")
-
-
-def relation_of(stream: str) -> Relation:
-    return resources()["contacts"].relations[STREAMS[stream]["endpoint"]]
-
-
-def owner_of(stream: str, row: dict[str, Any]) -> str:
-    return str(row[relation_of(stream).by])
-
-
-def rows_of(account: Account, stream: str) -> list[dict[str, Any]]:
-    """The true rows of a stream; notes, for one, belong to contacts and to other things."""
-    rows = account.rows(resource_of(stream))
-    if is_per_contact(stream) and STREAMS[stream]["endpoint"] and (where := relation_of(stream).where):
-        # Those of contacts that are gone cannot be asked for contact by contact.
-        there = account.ids("contacts")
-        return [row for row in rows if row[where[0]] == where[1] and owner_of(stream, row) in there]
-    return rows
 
 
 # How the account looks, and what it leaves out.
