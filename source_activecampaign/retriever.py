@@ -37,7 +37,8 @@ class PageRetriever(Retriever):
 
     `record_key` is the key of the rows in an answer, by default the same as the endpoint. Rows that the API sends
     beside others are paged by these: with the `page_key` contacts, the page is a page of contacts, and of the rows
-    under the record key those are taken whose `owner_key` names a contact of the page.
+    under the record key those are taken whose `owner_key` names a contact of the page. Under `named_under`, by default
+    the record key, a contact names the ids of its rows.
 
     `reader` is the stream that the rows are read for, where that is another one: they are none of its records.
     """
@@ -54,11 +55,13 @@ class PageRetriever(Retriever):
     primary_key: Any = "id"
     page_key: str = ""
     owner_key: str = ""
+    named_under: str = ""
     reader: str = ""
 
     def __post_init__(self, parameters: Mapping[str, Any]) -> None:
         self.run = run_of(self.api_budget, self.config)
         self.record_key = self.record_key or self.endpoint
+        self.named_under = self.named_under or self.record_key
         if not isinstance(self.record_selector.extractor, EnvelopeExtractor):
             raise TypeError(f"{self.name}: records are taken out of their envelope by an EnvelopeExtractor")
         self._extractor = self.record_selector.extractor
@@ -130,7 +133,7 @@ class PageRetriever(Retriever):
 
     def rows_beside(self, page: Page) -> list[Row]:
         """The rows beside a page, without those that a page before it had: their owner was on both."""
-        if names_none(page, self.record_key) and not page.body.get(self.record_key):
+        if names_none(page, self.named_under) and not page.body.get(self.record_key):
             return []
         owners = objects_in(page.body, self.page_key)
         fresh = {str(row.get("id")) for row in page.rows}
@@ -215,13 +218,13 @@ class SideloadRetriever(PageRetriever):
 
     def _is_complete(self, page: Page) -> bool:
         if self.record_key not in page.body:
-            return names_none(page, self.record_key)
+            return names_none(page, self.named_under)
         came = {str(row.get("id")) for row in objects_in(page.body, self.record_key)}
         named = (owner.get(self.include) for owner in page.rows if self.include)
         return all(str(row_id) in came for ids in named if isinstance(ids, list) for row_id in ids)
 
 
-def names_none(page: Page, record_key: str) -> bool:
+def names_none(page: Page, named_under: str) -> bool:
     """Whether the new rows of a page have nothing beside them, by what they say themselves.
 
     A contact names its own, `"scoreValues": ["7"]`. Where none has any, the API may leave out their key.
@@ -229,4 +232,4 @@ def names_none(page: Page, record_key: str) -> bool:
     >>> names_none(Page([{"id": "1", "scoreValues": []}], {}, None), "scoreValues")
     True
     """
-    return all(owner.get(record_key) == [] for owner in page.rows)
+    return all(owner.get(named_under) == [] for owner in page.rows)

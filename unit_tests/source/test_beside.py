@@ -177,3 +177,13 @@ def test_given_contacts_without_the_key_of_their_scores_when_read_then_it_counts
     output = read(catalog("contact_score_values"))
     assert rows_by_stream(output)["contact_score_values"] == [row["id"] for row in SCORES]
     assert [kind for kind, _ in errors(output)] == (["system_error"] if last else [])
+
+
+@pytest.mark.parametrize("named", [[], ["9"]], ids=["they name none", "one names one"])
+def test_given_custom_fields_without_the_key_of_their_lists_when_read_then_it_counts_what_they_name(named, api):
+    fields = [{"id": "1", "relations": [], "options": []}, {"id": "2", "relations": named, "options": named}]
+    api.get(f"{API}/fields", json=page("fields", fields, "2"))
+    streams = ("contact_custom_field_rels", "contact_custom_field_options")
+    output = read(catalog(*streams))
+    assert rows_by_stream(output) == {}
+    assert [kind for kind, _ in errors(output)] == (["system_error"] * len(streams) if named else [])
