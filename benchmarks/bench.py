@@ -23,6 +23,10 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from unit_tests.listed_messages import unlisted
+
+from benchmarks.chaos import HEADER as CHAOS
+from benchmarks.chaos import run_seeds, table_rows
 from benchmarks.measure import Run, Server, account, listings, requests_needed, run
 from integration_tests.source.connector import SCRIPT, JsonObject, configured
 
@@ -388,6 +392,20 @@ def comparison(bench: Bench) -> Table:
     return Table((COLUMNS[0], "times ours", *COLUMNS[1:]), found)
 
 
+def chaos(bench: Bench) -> Table:
+    """Small accounts, one for each seed, of which some streams of every family are read while much goes wrong at once,
+    at random by the seed: over the seeds every stream is read, and meets every trouble. Where the read is killed or
+    streams fail, it goes on from the last state. *Lost* are rows that were there from the beginning to the end and
+    are not in what a destination has; *invented* are rows that never were there, and values that rows which did not
+    change never had. *Unknown sentences* are those that the list of messages lacks. *Ends that disagree*: exit
+    codes, statuses and errors of which one says that something failed and another does not, and streams that fail
+    when nothing goes wrong any more. *Hung*: not done after 180 s. A seed has several troubles, and is in the line of
+    each. `--only "seed 17"` repeats one seed, and keeps all that the connector was given and said."""
+    seeds = [one for one in range(1, (8 if bench.quick else 100) + 1) if bench.only in ("", f"seed {one}")]
+    results = run_seeds(seeds, bench.connectors[bench.ours], unlisted, keep=bool(bench.only))
+    return Table(CHAOS, table_rows(results) if results else [])
+
+
 SCENARIOS: Mapping[str, Callable[[Bench], Table]] = {
     "one-big-stream": one_big_stream,
     "typical": typical,
@@ -399,9 +417,10 @@ SCENARIOS: Mapping[str, Callable[[Bench], Table]] = {
     "comparison": comparison,
     "startup": startup,
     "million": million,
+    "chaos": chaos,
 }
 # Those that are only run when they are named, or with --full or --quick.
-LONG = frozenset({"million"})
+LONG = frozenset({"million", "chaos"})
 
 
 def text(name: str, bench: Bench, table: Table) -> str:
@@ -414,7 +433,7 @@ def text(name: str, bench: Bench, table: Table) -> str:
     seeds = "seeds" in table.header
     runs = "one run per seed" if seeds else "one run" if bench.runs == 1 else f"medians of {bench.runs} runs"
     runs = "one run" if name == "million" else runs
-    runs += ", a tenth of the rows" if bench.quick else ""
+    runs += ", a tenth of the rows" if bench.quick and name != "chaos" else ""
     lines = [
         table.header,
         ["---"] + ["---:"] * (len(table.header) - 1),

@@ -189,7 +189,7 @@ def run(
         sampler = threading.Thread(target=_sample, args=(process.pid, measured, began), daemon=True)
         sampler.start()
         last = b""
-        for line in _lines(process.stdout.fileno(), bytes_per_second):
+        for line in lines(process.stdout.fileno(), bytes_per_second):
             if line.startswith(b"{"):
                 measured.take(orjson.loads(line))
                 last = line if b"ERROR" in line or b"FATAL" in line else last
@@ -205,7 +205,8 @@ def run(
     return measured
 
 
-def _lines(stdout: int, bytes_per_second: float | None) -> Iterator[bytes]:
+def lines(stdout: int, bytes_per_second: float | None) -> Iterator[bytes]:
+    """What comes out of a pipe until it is closed, line by line, read no faster than so."""
     rest, received, began = b"", 0, time.monotonic()
     while chunk := os.read(stdout, _CHUNK):
         received += len(chunk)
