@@ -157,7 +157,10 @@ class Account:
 
     @staticmethod
     def _warn_of_key() -> None:
-        LOGGER.warning("The account's own data has the API key in it, which is replaced by ****.")
+        LOGGER.warning(
+            "The account's own data has the API key in it, which is replaced by ****. Delete it there, where others "
+            "can read it, and take a new key."
+        )
 
     def learn(self, departure: float, answer: Answer) -> None:
         """What an answer says about the budget."""

@@ -296,7 +296,10 @@ def _of_answer(answer: Answer, request: Request, root: str) -> Verdict:
         return _of_refusal(request, status)
     if status == 402:
         return Verdict(
-            Action.FAIL, "ActiveCampaign has suspended this account's API for an unpaid invoice (HTTP 402).", "config"
+            Action.FAIL,
+            "ActiveCampaign has suspended this account's API for an unpaid invoice (HTTP 402). Settle it, and run the "
+            "sync again.",
+            "config",
         )
     if status == 404:
         if request.may_be_gone:
@@ -331,15 +334,11 @@ def _of_refusal(request: Request, status: int) -> Verdict:
     if request.proves_key:
         sentence = f"ActiveCampaign did not accept the API key. Copy the API key from {_WHERE}."
     else:
-        refusal = (
-            "ActiveCampaign does not let this API key read"
-            if request.method == "GET"
-            else "ActiveCampaign does not let this API key write"
-        )
         sentence = (
-            f"{refusal} {request.path} (HTTP {status} at {request.place}). The user of the key needs "
-            f"{request.permission or 'access to it'}, which an administrator grants under Settings > Users and "
-            "groups; some plans do not include it. If every stream says so, the API key is wrong."
+            f"ActiveCampaign does not let this API key {'read' if request.method == 'GET' else 'write'} {request.path} "
+            f"(HTTP {status} at {request.place}). The user of the key needs {request.permission or 'access to it'}, "
+            "which an administrator grants under Settings > Users and groups; some plans do not include it. If every "
+            "stream says so, the API key is wrong."
         )
     return Verdict(Action.RETRY, sentence, "config")
 

@@ -15,6 +15,7 @@ from urllib.parse import quote, quote_plus
 from activecampaign_client.pasted import trimmed
 
 MASK = "****"
+_WHERE = "Copy it from Settings > Developer in ActiveCampaign."
 
 # Fewer characters than these could be a part of any word: of "k" for a key, "Traceback" would become "Tracebac****".
 # Such a key protects nothing, and is not masked.
@@ -35,9 +36,12 @@ def usable_key(pasted: str) -> str:
     Raises ValueError, with a sentence for the user, for what a header cannot carry or nobody would take for a key.
     """
     key = trimmed(pasted)
+    if not key:
+        raise ValueError(f"The API Key is missing. {_WHERE}")
     if not re.fullmatch(r"[ -~]+", key):
-        problem = "has characters that no key has, such as line breaks or accented letters" if key else "is missing"
-        raise ValueError(f"The API Key {problem}. Copy it from Settings > Developer in ActiveCampaign.")
+        raise ValueError(
+            f"The API Key has characters that no key has, such as line breaks or accented letters. {_WHERE}"
+        )
     return key
 
 

@@ -98,11 +98,11 @@ def canonical(name: str, setting: Mapping[str, Any], value: Any) -> Any:
         value = trimmed(value)
     if value is None or value == "":
         return setting.get("default")
-    title = f"The {setting.get('title', name)}"
+    title = setting.get("title", name)
     if name in _TEXTS:
         form, canonical_text = _TEXTS[name]
         if not isinstance(value, str):
-            raise ValueError(f"{title} has to be {form}{'' if name == 'api_key' else _instead_of(value)}.")
+            raise ValueError(f"The {title} has to be {form}{'' if name == 'api_key' else _instead_of(value)}.")
         return canonical_text(value)
     if "enum" in setting:
         return _choice(title, setting["enum"], value)
@@ -115,7 +115,7 @@ def _choice(title: str, choices: list[str], value: Any) -> str:
     chosen = "off" if value is False else value.lower() if isinstance(value, str) else None
     if chosen not in choices:
         allowed = f"{', '.join(choices[:-1])} or {choices[-1]}"
-        raise ValueError(f"{title} setting has to be {allowed}{_instead_of(value)}.")
+        raise ValueError(f"The {title} setting has to be {allowed}{_instead_of(value)}.")
     return chosen
 
 
@@ -130,7 +130,7 @@ def _number(title: str, setting: Mapping[str, Any], value: Any) -> float:
     if not is_number or not least <= number <= most or (whole and number != int(number)):
         kind = "a whole number" if whole else "a number"
         bounds = f"of at least {least}" if most == math.inf else f"from {least} to {most}"
-        raise ValueError(f"{title} setting has to be {kind} {bounds}{_instead_of(value)}.")
+        raise ValueError(f"The {title} setting has to be {kind} {bounds}{_instead_of(value)}.")
     return int(number) if number == int(number) else float(number)
 
 

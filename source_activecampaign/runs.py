@@ -101,7 +101,8 @@ def airbyte_errors() -> Iterator[None]:
 def traced(error: ApiError) -> AirbyteTracedException:
     return AirbyteTracedException(
         message=str(error),
-        internal_message=error.detail or str(error),
+        # Airbyte shows it, too: in the message that sums up the streams that failed.
+        internal_message=f"{error} ({error.detail})" if error.detail else str(error),
         failure_type=_KINDS[error.kind],
         exception=error,
     )

@@ -266,7 +266,10 @@ def test_given_a_server_that_repeats_the_key_when_asked_then_it_is_in_nothing_th
             assert answer.body == {"****": "my ****", "day": "día", "url": "https://x/?k=****"}
             assert answer.response.headers["X-Echo"] == "header ****"
     warnings = [record.message for record in caplog.records if record.levelname == "WARNING"]
-    assert warnings == ["The account's own data has the API key in it, which is replaced by ****."]
+    assert warnings == [
+        "The account's own data has the API key in it, which is replaced by ****. Delete it there, where others can "
+        "read it, and take a new key."
+    ]
     assert [headers["Api-Token"] for headers in received] == [KEY, KEY]
 
 

@@ -17,7 +17,9 @@ from source_activecampaign.runs import Run, airbyte_errors
         ("system", FailureType.system_error),
     ],
 )
-@pytest.mark.parametrize(("detail", "internal_message"), [("403 from tags", "403 from tags"), ("", "Not allowed.")])
+@pytest.mark.parametrize(
+    ("detail", "internal_message"), [("403 from tags", "Not allowed. (403 from tags)"), ("", "Not allowed.")]
+)
 def test_given_an_error_of_the_client_when_raised_then_airbytes_with_the_same_sentence(
     kind, failure_type, detail, internal_message
 ):
