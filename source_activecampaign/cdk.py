@@ -7,10 +7,11 @@ import logging
 from collections.abc import Mapping
 from typing import Any
 
-from airbyte_cdk.models import AirbyteStateMessage, ConfiguredAirbyteCatalog
+from airbyte_cdk.models import AirbyteStateMessage, ConfiguredAirbyteCatalog, FailureType
 from airbyte_cdk.sources.declarative.concurrent_declarative_source import ConcurrentDeclarativeSource
 from airbyte_cdk.utils.traced_exception import AirbyteTracedException
 
+from source_activecampaign.custom_objects import is_custom_object
 from source_activecampaign.runs import Run
 
 PRIVATE_NAMES: Mapping[str, str] = {
@@ -35,8 +36,8 @@ logging.getLogger("airbyte").addFilter(_is_news)
 class ManifestSource(ConcurrentDeclarativeSource):
     """The source that a manifest declares, for one command: its configuration, catalog and state are known.
 
-    `no_custom_objects` is what went wrong when the streams of custom objects were looked for, if something did: the
-    other streams are read first.
+    `missing` are the streams of custom objects that the catalog has and the account has not, each with the reason, as
+    far as they have been looked for: the other streams are read.
     """
 
     def __init__(
@@ -50,8 +51,10 @@ class ManifestSource(ConcurrentDeclarativeSource):
         unbudgeted = {key: value for key, value in manifest.items() if key != "api_budget"}
         super().__init__(catalog=catalog, config=config, state=state, source_config=unbudgeted)
         self._concurrent_source._queue.maxsize = RECORDS_IN_MEMORY
-        self.no_custom_objects: AirbyteTracedException | None = None
+        self.missing: dict[str, AirbyteTracedException] = {}
         self._reads = catalog is not None
+        names = [one.stream.name for one in catalog.streams] if catalog else []
+        self._custom_objects = list(filter(is_custom_object, names))
 
     def belongs_to(self, run: Run) -> None:
         """Hand this run to every component that is built from now on."""
@@ -69,9 +72,18 @@ class ManifestSource(ConcurrentDeclarativeSource):
     def dynamic_streams(self) -> list[dict[str, Any]]:
         """The streams of custom objects, as far as the manifest has any."""
         try:
-            return super().dynamic_streams
+            found: list[dict[str, Any]] = super().dynamic_streams
         except AirbyteTracedException as error:
             if not self._reads:
                 raise
-            self.no_custom_objects = error
+            self.missing.update(dict.fromkeys(self._custom_objects, error))
             return []
+        if gone := sorted(set(self._custom_objects) - {stream["name"] for stream in found}):
+            error = AirbyteTracedException(
+                message=f"The account has no custom object for {', '.join(gone)} any more. Refresh the schema of the "
+                "connection, or leave the stream out.",
+                internal_message="streams of the catalog are not in the account",
+                failure_type=FailureType.config_error,
+            )
+            self.missing.update(dict.fromkeys(gone, error))
+        return found

@@ -27,9 +27,14 @@ from source_activecampaign.runs import airbyte_errors
 PASSES, PASSES_WITHOUT_NEW_ROWS = 10, 3
 
 
+def is_custom_object(name: str) -> bool:
+    """Whether a stream is one of a custom object: the listing of their schemas is a static stream."""
+    return name.startswith("custom_object_") and name != "custom_object_schemas"
+
+
 @dataclass
 class CustomObjectSchemas(PageRetriever):
-    """The custom object schemas of the account, read once per run; none where the account has no such thing.
+    """The custom object schemas of the account, read once per run; to a discovery, none where it has no such thing.
 
     As records they are what their streams are made of: `{"id": ..., "name": "custom_object_visit", "path": ...}`, free
     of anything that the CDK could take for a template.
@@ -52,7 +57,7 @@ class CustomObjectSchemas(PageRetriever):
             try:
                 return [row for page in self.pages() for row in page.rows]
             except ApiError as error:
-                if error.kind != "config":
+                if error.kind != "config" or self.run.reads_catalog:
                     raise
                 LOGGER.info("There are no streams of custom objects: %s", error)
                 return []

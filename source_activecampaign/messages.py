@@ -1,7 +1,7 @@
 """The protocol's messages that the CDK does not send by itself, or not as they should be."""
 
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 
 from airbyte_cdk.models import (
     AirbyteEstimateTraceMessage,
@@ -48,3 +48,14 @@ def with_kind_of_failures(messages: Iterable[AirbyteMessage]) -> Iterator[Airbyt
         if error.failure_type is FailureType.config_error:
             error.failure_type = next((kind for kind in _KINDS if kind in kinds), error.failure_type)
         raise
+
+
+def with_reasons(
+    messages: Iterable[AirbyteMessage], missing: Mapping[str, AirbyteTracedException]
+) -> Iterator[AirbyteMessage]:
+    """The messages of a read; of streams that are `missing` by then, the reason comes before the status."""
+    for message in messages:
+        status = message.trace.stream_status if message.trace else None
+        if status and (reason := missing.get(status.stream_descriptor.name)):
+            yield reason.as_airbyte_message(stream_descriptor=status.stream_descriptor)
+        yield message

@@ -42,7 +42,8 @@ from source_activecampaign import deals
 from source_activecampaign.cdk import ManifestSource
 from source_activecampaign.config import Refused, read_config, refusal, validate
 from source_activecampaign.contact_failures import ContactFailures
-from source_activecampaign.messages import with_kind_of_failures
+from source_activecampaign.custom_objects import is_custom_object
+from source_activecampaign.messages import with_kind_of_failures, with_reasons
 from source_activecampaign.per_contact import with_failures
 from source_activecampaign.runs import Run, account_of
 from source_activecampaign.schemas import resource
@@ -176,12 +177,12 @@ class SourceActiveCampaign(Source):
         in_states = masking(config["api_key"], SHORTEST_IN_DATA)
         with run.account.progress.reported(selected):
             read = with_failures(source.read(logger, config, catalog, states), failures)
-            for message in with_kind_of_failures(read):
+            for message in with_kind_of_failures(with_reasons(read, source.missing)):
                 if message.state:
                     message.state = not_past(message.state, began)
                 yield _without_secrets(message, in_states)
-        if source.no_custom_objects:
-            raise source.no_custom_objects
+        for reason in source.missing.values():
+            raise reason
 
     @cached_property
     def _spec(self) -> Spec:
@@ -256,11 +257,6 @@ def cursors_of(manifest: Manifest, names: Collection[str]) -> dict[str, Cursor]:
             if is_custom_object(name):
                 add(name, dynamic["stream_template"])
     return found
-
-
-def is_custom_object(name: str) -> bool:
-    """Whether a stream is one of a custom object: the listing of their schemas is a static stream."""
-    return name.startswith("custom_object_") and name != "custom_object_schemas"
 
 
 def with_streams(manifest: Manifest, names: set[str]) -> dict[str, Any]:

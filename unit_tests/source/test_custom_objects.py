@@ -147,3 +147,28 @@ def test_given_any_contact_id_when_its_notes_are_read_then_it_is_one_part_of_the
     output = entrypoint_wrapper.read(SourceActiveCampaign(), config(), catalog("contact_notes"), [])
     assert errors(output) == []
     assert api.last_request.url.split("?")[0] == f"{API}/contacts/{quote(contact, safe='')}/notes"
+
+
+@pytest.mark.parametrize("status", [403, 404])
+def test_given_schemas_that_cannot_be_read_when_their_records_are_asked_for_then_the_read_fails_and_says_why(
+    status, schemas, pauses
+):
+    schemas.get(f"{API}/customObjects/schemas", status_code=status, json={})
+    schemas.get(f"{API}/tags", json=page("tags", [], 0))
+    output = entrypoint_wrapper.read(SourceActiveCampaign(), config(), catalog(STREAM, "tags"), [])
+    [(kind, sentence)] = errors(output)
+    assert kind == "config_error"
+    assert "GET /api/3/customObjects/schemas" in sentence
+    assert output.errors[-1].trace.error.stream_descriptor is None, "the read does not end with an error"
+
+
+def test_given_a_custom_object_that_is_gone_when_read_then_the_others_come_and_the_read_fails_and_says_so(schemas):
+    schemas.get(RECORDS, json=page("records", records(3), 3))
+    output = entrypoint_wrapper.read(SourceActiveCampaign(), config(), catalog(STREAM, "custom_object_gone"), [])
+    assert len(ids(output)) == 3
+    sentence = (
+        "The account has no custom object for custom_object_gone any more. Refresh the schema of the connection, or "
+        "leave the stream out."
+    )
+    assert errors(output) == [("config_error", sentence)]
+    assert output.errors[-1].trace.error.message == sentence
