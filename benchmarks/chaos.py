@@ -161,11 +161,11 @@ def run_seed(
     result, began = Result(plan.seed, plan.troubles), time.monotonic()
     account = Account.unflattering(**plan.account) if plan.unflattering else Account("chaos", **plan.account)
     contacts = sorted(account.ids("contacts"))
-    broken = Random(plan.seed).sample(contacts, min(plan.broken_contacts, len(contacts)))
-    lasting = [
-        *plan.lasting,
-        *((BROKEN, Fault("500", f"/contacts/{one}{rest}")) for one in broken for rest in ("", "/*")),
-    ]
+    chosen = Random(plan.seed)
+    broken = chosen.sample(contacts, min(plan.broken_contacts, len(contacts)))
+    # The contact itself, or all that is listed below it.
+    place = chosen.choice(["", "/*"])
+    lasting = [*plan.lasting, *((BROKEN, Fault("500", f"/contacts/{one}{place}")) for one in broken)]
     with Emulator(account, **plan.settings) as emulator:
         partial = plan.config["deals_access"] == "partial"
         narrow = {"deals": ("id", "title")} if partial else {}

@@ -204,7 +204,8 @@ ENDS = ("COMPLETE", "INCOMPLETE")
 
 def disagreements(output: Output, streams: Collection[str]) -> Iterator[str]:
     """Where the exit code, the statuses of the streams and the errors of a read that ended by itself do not agree."""
-    failed = {error["stream"] for error in output.errors}
+    # The sum of a sync says nothing of its own.
+    failed = {error["stream"] for error in output.errors if not error["message"].startswith("During the sync, ")}
     for stream in streams:
         status = output.statuses.get(stream)
         if status not in ENDS and None not in failed:
