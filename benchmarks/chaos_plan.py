@@ -158,8 +158,10 @@ def plan_of(seed: int, moment: float | None = None) -> Plan:
 
 
 def _may_be_sized(resource: str) -> bool:
-    """The account's own size is that of its contacts; views and definitions have none of their own."""
-    return resource not in {"contacts", *_DEFINITIONS} and not resources()[resource].view_of
+    """The account's own size is that of its contacts; views and definitions have none, and other rows only so many as
+    there are names for them."""
+    fixed = resource in {"contacts", *_DEFINITIONS} or resources()[resource].view_of
+    return not fixed and _is_known_by_id(resource)
 
 
 # ---- what goes wrong ------------------------------------------------------------------------------------------------

@@ -81,7 +81,7 @@ class CustomFieldsExtractor(EnvelopeExtractor):
         values = listing.run.account.once(
             f"values:{listing.name}", lambda: StoredValues(row for page in listing.pages() for row in page.rows)
         )
-        return values.of([str(row.get("id")) for row in body.get(self.record_key) or ()])
+        return values.of([str(row.get("id")) for row in records])
 
 
 @dataclass

@@ -122,6 +122,17 @@ def test_given_no_values_beside_a_later_page_when_contacts_read_then_no_thread_w
     assert len(sent(api, "fieldValues")) == 3
 
 
+def test_given_contacts_as_a_map_and_no_values_beside_when_read_then_the_values_of_their_own_listing(api):
+    contacts = {row["id"]: row for row in [{"id": "1"}, {"id": "2"}]}
+    values = [{"id": one, "contact": one, "field": "5", "value": "9"} for one in contacts]
+    api.get(f"{API}/fields", json=FIELDS_BODY)
+    api.get(f"{API}/contacts", json={"contacts": contacts, "meta": {"total": "2"}})
+    api.get(f"{API}/fieldValues", json=listing("fieldValues", values))
+    output = read("contacts", config(custom_fields="columns"))
+    assert errors(output) == []
+    assert rows(output) == [{"id": "1", "custom_size": 9}, {"id": "2", "custom_size": 9}]
+
+
 def test_given_contacts_that_have_no_values_when_read_then_the_listing_of_all_values_is_not(api):
     api.get(f"{API}/fields", json=FIELDS_BODY)
     api.get(f"{API}/contacts", json=page("contacts", [{"id": "1", "fieldValues": []}, {"id": "2", "fieldValues": []}]))
