@@ -79,11 +79,11 @@ class ManifestSource(ConcurrentDeclarativeSource):
             self.missing.update(dict.fromkeys(self._custom_objects, error))
             return []
         if gone := sorted(set(self._custom_objects) - {stream["name"] for stream in found}):
-            error = AirbyteTracedException(
+            reason = AirbyteTracedException(
                 message=f"The account has no custom object for {', '.join(gone)} any more. Refresh the schema of the "
                 "connection, or leave the stream out.",
                 internal_message="streams of the catalog are not in the account",
                 failure_type=FailureType.config_error,
             )
-            self.missing.update(dict.fromkeys(gone, error))
+            self.missing.update(dict.fromkeys(gone, reason))
         return found
