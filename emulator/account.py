@@ -24,9 +24,11 @@ class Account:
     """Deterministic for (seed, sizes): the same account comes out on every machine.
 
     `rows` sets how many rows a resource is generated with, `gone` how many of those were deleted before: what outlives
-    them is still there. With `null_dates` some dates are null that the API may leave empty. `now` is the moment up to
-    which the generated history runs; what changes later is stamped by `clock`. Raises ValueError for a resource that
-    does not exist.
+    them is still there. With `nulls` some dates and references are null that the API may leave empty. With `reuse_ids`
+    a new row gets the id after the last existing one's, even where a deleted row had it: a pipeline with the id 14 was
+    recorded to be deleted, and the next day a new one to have that id, and with it the stages that the old one had left
+    over. `now` is the moment up to which the generated history runs; what changes later is stamped by `clock`. Raises
+    ValueError for a resource that does not exist.
 
     Rows change through `insert`, `update` and `delete`, and in no other way: tests, the control endpoints, the Mutator
     and the API's own write endpoints all call these. Each holds `lock` (re-entrant, so several changes can be made one
@@ -50,7 +52,8 @@ class Account:
         contacts: int = 1000,
         rows: Mapping[str, int] | None = None,
         gone: Mapping[str, int] | None = None,
-        null_dates: bool = False,
+        nulls: bool = False,
+        reuse_ids: bool = False,
         now: datetime | str | float = FIXED_NOW,
         clock: Callable[[], float] = time.time,
     ) -> None:
@@ -62,11 +65,14 @@ class Account:
         unknown = sorted({*sizes, *(gone or {})} - set(self.table))
         if unknown:
             raise ValueError(f"no such resources: {', '.join(unknown)}")
-        self.link_base = f"https://{name}.api-us1.test/api/3"
+        self.host = f"{name}.api-us1.test"
+        self.link_base = f"https://{self.host}/api/3"
         self.lock = threading.RLock()
         self.keys = keys_of(name, seed)
         self.watches: dict[str, Watch] = {}
-        self._world = World(seed, read_instant(now), sizes, dict(gone or {}), null_dates, self.link_base, self.store)
+        self._world = World(
+            seed, read_instant(now), sizes, dict(gone or {}), nulls, reuse_ids, self.link_base, self.store
+        )
         self._stores: dict[str, Store] = {}
 
     @classmethod
@@ -77,18 +83,28 @@ class Account:
 
     @classmethod
     def unflattering(cls, seed: int = 1, **more: Any) -> Account:
-        """An account as it is after years: rows whose contacts and pipelines are gone, few tags and many field values,
-        dates that are null."""
+        """An account as it is after years: rows whose contacts and pipelines are gone, ids that are given again, dates
+        and references that are null, one address for everybody, and children out of all proportion."""
+        few = {"contactTags": 40, "contactLists": 6, "scoreValues": 3, "ecomOrders": 4, "dealActivities": 3}
+        many = {
+            "fieldValues": 2500,
+            "contactAutomations": 700,
+            "geoIps": 400,
+            "contactDeals": 900,
+            "ecomOrderProducts": 500,
+        }
         rows = {
             "deals": 130,
-            "contactTags": 40,
-            "fieldValues": 2500,
-            "dealGroups": 9,
+            "dealGroups": 12,
+            "geoAddresses": 1,
+            **few,
+            **many,
             **dict(more.pop("rows", None) or {}),
         }
-        gone = {"contacts": 30, "dealGroups": 8, **dict(more.pop("gone", None) or {})}
+        gone = {"contacts": 30, "dealGroups": 11, **dict(more.pop("gone", None) or {})}
         contacts = more.pop("contacts", 150)
-        return cls("unflattering", seed=seed, contacts=contacts, rows=rows, gone=gone, null_dates=True, **more)
+        usual = {"nulls": True, "reuse_ids": True}
+        return cls("unflattering", seed=seed, contacts=contacts, rows=rows, gone=gone, **{**usual, **more})
 
     # --- rows -------------------------------------------------------------------------------------------
 

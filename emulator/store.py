@@ -44,7 +44,8 @@ class World:
     now: int  # epoch seconds up to which the generated history runs
     sizes: Mapping[str, int]  # how many rows of which resource were asked for
     gone: Mapping[str, int]  # how many rows of which resource were deleted before, of those that were generated
-    null_dates: bool  # whether some dates that the API may leave empty are null
+    has_nulls: bool  # whether some dates and references that the API may leave empty are null
+    reuses_ids: bool  # whether a new row gets the id after the last existing one's, though a deleted row had it
     link_base: str  # where the `links` of all rows begin
     store: Callable[[str], Store]  # any resource's store by its name
 
@@ -115,6 +116,8 @@ class Store:
         self.overrides: dict[int, dict[str, Any]] = {}
         self.changed_times: dict[int, tuple[int, int]] = {}
         self.dead: set[int] = set()
+        self.buried: set[int] = set()  # all that were ever deleted, also where a new row has the place now
+        self._births: dict[int, int] = {}  # how often a place was given to a new row
         self._moved_children: dict[str, set[int]] = {}
         self._indexes: dict[str, ValueIndex] = {}
         self._cache: dict[int, bytes] = {}
@@ -142,7 +145,7 @@ class Store:
         for index in self.gone:
             self.delete(index)
         if self.parent_store is not None and self.origin is None:
-            for parent in self.parent_store.dead:
+            for parent in self.parent_store.buried:
                 if not self.outlives(parent):
                     for index in self.children_of_parent(parent, ""):
                         if self.exists(index):
@@ -154,8 +157,9 @@ class Store:
         return self.resource.outlives == "deleted" or (self.resource.outlives == "gone" and was_gone)
 
     def _some_indexes(self, count: int) -> list[int]:
-        """So many of the generated rows, evenly spread."""
-        return [index * self.base // count for index in range(min(count, self.base))] if count else []
+        """So many of the generated rows, evenly spread; the last one is among them."""
+        count = min(count, self.base)
+        return [(n + 1) * self.base // count - 1 for n in range(count)]
 
     # --- identity ---------------------------------------------------------------------------------------
 
@@ -208,7 +212,9 @@ class Store:
 
     def entropy(self, index: int) -> int:
         """512 bits that belong to a row."""
-        return int.from_bytes(blake2b(b"%d" % index, key=self.source._key, digest_size=64).digest(), "little")
+        births = self.source._births.get(index)
+        name = b"%d" % index if births is None else b"%d/%d" % (index, births)
+        return int.from_bytes(blake2b(name, key=self.source._key, digest_size=64).digest(), "little")
 
     def times(self, index: int) -> tuple[int, int]:
         """(created, updated) in epoch seconds."""
@@ -258,9 +264,9 @@ class Store:
         source = self.source
         if source.parent_store is None:
             return None, 0
-        if index < source.base:
+        wanted = source.overrides.get(index, _UNCHANGED).get(source.resource.by or "")
+        if wanted is None and index < source.base:
             return source._base_parent(index)
-        wanted = source.overrides.get(index, {}).get(source.resource.by or "")
         parent = source.parent_store
         found = parent.index_of(str(wanted)) if wanted is not None else None
         if found is None and parent.base:
@@ -320,7 +326,7 @@ class Store:
         row = Row(self, index)
         written = row.written
         # Whatever is changed gets its dates.
-        has_null_dates = self.world.null_dates and index not in self.source.changed_times
+        has_null_dates = self.world.has_nulls and index not in self.source.changed_times
         result = dict(self.columns.template)
         for field, function in self.columns.dynamic:
             value = result[field] = written[field] if field in written else function(row)
@@ -358,16 +364,34 @@ class Store:
     def insert(self, fields: Mapping[str, Any], created: int, updated: int) -> str:
         """Add a row and return its id. Raises ValueError for a field that the resource does not have."""
         self._check(fields)
-        index = self.slots
+        index = self._next_index()
         values = fields if self.resource.by in fields else {**fields, **self._some_parent(index)}
-        self.inserted += 1
+        self._take(index)
         self.changed_times[index] = (created, updated)
         for which, found in self._arrays.items():
-            found.append(created if which == "created" else updated)
-        self._alive.slots += 1
+            found[index] = created if which == "created" else updated
         self._override(index, values)
         self._changed(index)
         return self.id_of(index)
+
+    def _next_index(self) -> int:
+        """Where ids are reused the one after the last existing row's, else one that no row had yet."""
+        if not self.world.reuses_ids or self.resource.ids == "uuid":
+            return self.slots
+        return self.alive[-1] + 1 if self.alive else 0
+
+    def _take(self, index: int) -> None:
+        """Give a place to a new row: a fresh one, or that of a deleted row, of which nothing is left in it."""
+        if index == self.slots:
+            self.inserted += 1
+            self._alive.slots += 1
+            for found in self._arrays.values():
+                found.append(0)
+            return
+        self.dead.discard(index)
+        self._alive.revive(index)
+        self._births[index] = self._births.get(index, 0) + 1
+        self.overrides.pop(index, None)
 
     def update(self, index: int, fields: Mapping[str, Any], updated: int) -> None:
         """Change fields of a row. Raises ValueError for a field that the resource does not have."""
@@ -386,6 +410,7 @@ class Store:
         """Remove a row that exists."""
         self._alive.kill(index)
         self.dead.add(index)
+        self.buried.add(index)
         self._changed(index)
 
     def _check(self, fields: Mapping[str, Any]) -> None:

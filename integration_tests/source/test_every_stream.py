@@ -64,13 +64,14 @@ class Reads:
 def change(account: Account, stream: str, cursor: str) -> str:
     """Change a row so that its cursor moves, or add one where rows never change; its id."""
     resource = resource_of(stream)
-    row = account.rows(resource)[0]
+    # A masked deal has no cursor, and stays masked.
+    place, row = next((place, row) for place, row in enumerate(account.rows(resource)) if len(row) > 3)
     if is_per_contact(stream):
         row = rows_of(account, stream)[0]
         account.update("contacts", owner_of(stream, row))
         return str(row["id"])
     account.update(resource, row["id"])
-    if account.rows(resource)[0][cursor] != row[cursor]:
+    if account.rows(resource)[place][cursor] != row[cursor]:
         return str(row["id"])
     return str(account.insert(resource))
 
