@@ -11,7 +11,7 @@ from urllib.parse import parse_qsl
 
 from .access import admit
 from .account import Account
-from .answers import Answer, Refusal
+from .answers import Answer, NoSuchRow, Refusal
 from .calls import Call, Memory, Request
 from .faults import made_up, spoiled, web_page
 from .pace import RateLimiter
@@ -103,6 +103,8 @@ class Api:
             handler, parts = routes.find(request.method, path)
             with self.account.lock:
                 return handler(Call(self.account, self.settings, self.memory, request, key, fault, parts))
+        except NoSuchRow as missing:
+            return missing.told(self.settings.missing_rows)
         except Refusal as refusal:
             return refusal.answer
 

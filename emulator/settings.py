@@ -133,6 +133,14 @@ class Settings:
         default="overlap", metadata={"about": "pages without an order: overlap, or stable"}
     )
 
+    missing_rows: str = field(
+        default="recorded",
+        metadata={
+            "about": "what one fieldValue, form or group is that is not there: recorded (404, forms 403), published "
+            '(403 for all three), or forbidden (403 {"message":"Forbidden"})'
+        },
+    )
+
     # Sideloads.
     ignored_includes: list[str] = field(
         default_factory=list, metadata={"about": "sideloads that are ignored in silence, as unknown ones are"}

@@ -35,7 +35,9 @@ def _definition(args: list[str], field: str) -> Function:
         if wanted == "options":
             return list(found.options) or None
         if wanted == "default":
-            return {"number": "1", "currency": 0, "multiselect": [], "checkbox": []}.get(found.type, "")
+            # Strings, integers and null were recorded.
+            known = {"number": "1", "currency": 0, "multiselect": [], "checkbox": [], "date": None, "datetime": None}
+            return known.get(found.type, "")
         return getattr(found, wanted)
 
     return value

@@ -175,9 +175,15 @@ def _system(args: list[str], field: str) -> Function:
 
 @maker("links")
 def _links(args: list[str], field: str) -> Function:
+    """Where what belongs to the row is: `notes`, with a query `notes?limit=1000` (recorded), or without a host `/notes`
+    (published)."""
+    parts = {re.sub(r"^/|\?.*", "", arg): (arg.startswith("/"), arg.removeprefix("/")) for arg in args}
+
     def value(row: Row) -> dict[str, str]:
-        base = f"{row.world.link_base}/{row.store.link_path}/{row.id}/"
-        return {name: base + name for name in args}
+        whole = row.world.link_base
+        without_host = whole[whole.index("/api/") :]
+        here = f"/{row.store.link_path}/{row.id}/"
+        return {name: (without_host if relative else whole) + here + end for name, (relative, end) in parts.items()}
 
     return value
 
