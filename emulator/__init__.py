@@ -8,6 +8,7 @@
     server            a real HTTP server around all of it
     control           /_emulator: look in, change rows and settings from another process
     app               one request: recorded, paced, checked, hit by faults, answered
+    headers           what every answer carries beside its body, cookies included
     endpoints/        the handlers of what is no plain list or row; a new module here is served at once
     reading           the handlers of what the table describes, on bodies, envelopes and query
     routing, calls    method and path to a handler, and what it gets

@@ -14,9 +14,10 @@ from .account import Account
 from .answers import Answer, NoSuchRow, Refusal
 from .calls import Call, Memory, Request
 from .faults import made_up, spoiled, web_page
+from .headers import UsualHeaders
 from .pace import RateLimiter
 from .query import read_number
-from .routing import Routes
+from .routing import API, Routes
 from .settings import Fault, Settings
 
 Scope = MutableMapping[str, Any]
@@ -35,6 +36,7 @@ class Api:
         self.limiter = RateLimiter(settings)
         self.requests: list[Request] = []
         self.random = random.Random(account.seed)
+        self.usual_headers = UsualHeaders(account.host, account.seed)
 
     # --- one request ------------------------------------------------------------------------------------
 
@@ -68,7 +70,8 @@ class Api:
         if request.throttled and self.settings.retry_after is not None:
             answer.headers["Retry-After"] = str(self.settings.retry_after)
         request.status = answer.status
-        await _respond(send, answer, midway=fault is not None and fault.kind == "drop_midway")
+        usual = self.usual_headers.next() if routes is not None and routes.site == API else []
+        await _respond(send, answer, usual, midway=fault is not None and fault.kind == "drop_midway")
 
     def _record(self, scope: Scope, body: bytes) -> Request:
         pairs = parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True)
@@ -132,10 +135,10 @@ def _reset(send: Send) -> None:
     transport.abort()
 
 
-async def _respond(send: Send, answer: Answer, midway: bool = False) -> None:
-    headers = {"Content-Type": "application/json", "Cache-Control": "no-store", **answer.headers}
-    headers["Content-Length"] = str(len(answer.body))
-    raw = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in headers.items()]
+async def _respond(send: Send, answer: Answer, usual: list[tuple[str, str]], midway: bool = False) -> None:
+    own = {"Content-Type": "application/json", **answer.headers, "Content-Length": str(len(answer.body))}
+    headers = [*own.items(), *((name, value) for name, value in usual if name not in own)]
+    raw = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in headers]
     await send({"type": "http.response.start", "status": answer.status, "headers": raw})
     if midway:
         await send({"type": "http.response.body", "body": answer.body[: len(answer.body) // 2], "more_body": True})

@@ -64,6 +64,7 @@ class Emulator:
             interface="asgi3",
             lifespan="off",
             proxy_headers=False,
+            server_header=False,
             timeout_keep_alive=75,
             timeout_graceful_shutdown=1,
             http="h11",

@@ -217,6 +217,11 @@ def test_given_every_stream_when_read_then_no_value_misses_its_type(reads: Reads
     assert [line for line in reads.first.logs.splitlines() if "does not fit" in line] == []
 
 
+def test_given_cookies_in_every_answer_when_every_stream_is_read_then_none_is_sent_back(reads: Reads) -> None:
+    assert len(reads.emulator.requests) > 100
+    assert [request.path for request in reads.emulator.requests if "Cookie" in request.headers] == []
+
+
 @pytest.mark.parametrize("stream", ["custom_object_service-visit", "custom_object_warranty"])
 def test_given_a_custom_object_when_read_then_each_record_arrives_once_with_typed_columns(
     reads: Reads, stream: str
