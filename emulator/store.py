@@ -12,7 +12,6 @@ from bisect import bisect_right
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
-from types import MappingProxyType
 from typing import Any
 
 import orjson
@@ -20,6 +19,7 @@ import orjson
 from .alive import Alive
 from .clock import DAY
 from .entropy import MASK, mix, salt_of
+from .overlay import Overlay
 from .sizes import child_offsets, row_count
 from .table import Relation, Resource
 from .value_index import ValueIndex
@@ -33,7 +33,7 @@ ABSENT = object()
 # Dates that were recorded null, or are null for rows of the system itself.
 _NULLABLE_DATES = frozenset({"cdate", "udate", "mdate", "updated_timestamp", "updatedTimestamp", "lastdate", "sdate"})
 _CACHE_ROWS = 25_000
-_UNCHANGED: Mapping[str, Any] = MappingProxyType({})
+_UNWRITTEN = object()
 
 
 @dataclass(frozen=True)
@@ -80,7 +80,7 @@ class Row:
     @property
     def written(self) -> Mapping[str, Any]:
         """The fields that somebody wrote since the row was generated."""
-        return self.store.source.overrides.get(self.index, _UNCHANGED)
+        return self.store.source.overrides.of(self.index)
 
     def get(self, field: str) -> Any:
         """Another field of this row."""
@@ -113,13 +113,14 @@ class Store:
         self._key = f"{world.seed}/{self.name}".encode()[:64]
         self.version = 0
         self.inserted = 0
-        self.overrides: dict[int, dict[str, Any]] = {}
+        self.overrides = Overlay()
         self.changed_times: dict[int, tuple[int, int]] = {}
         self.dead: set[int] = set()
         self.buried: set[int] = set()  # all that were ever deleted, also where a new row has the place now
         self._births: dict[int, int] = {}  # how often a place was given to a new row
-        self._moved_children: dict[str, set[int]] = {}
-        self._indexes: dict[str, ValueIndex] = {}
+        self._moved_children: dict[str, list[int]] = {}
+        self._last_times = (0, 0)
+        self._indexes: dict[tuple[str, bool], ValueIndex] = {}
         self._cache: dict[int, bytes] = {}
         self._uuid_index: dict[str, int] = {}
         self._arrays: dict[str, array[int]] = {}
@@ -264,7 +265,7 @@ class Store:
         source = self.source
         if source.parent_store is None:
             return None, 0
-        wanted = source.overrides.get(index, _UNCHANGED).get(source.resource.by or "")
+        wanted = source.overrides.field(index, source.resource.by or "")
         if wanted is None and index < source.base:
             return source._base_parent(index)
         parent = source.parent_store
@@ -295,20 +296,28 @@ class Store:
         if parent is not None and parent + 1 < len(offsets):
             result = [i for i in range(offsets[parent], offsets[parent + 1]) if i not in self.dead]
             if self.overrides:
-                result = [i for i in result if by not in self.overrides.get(i, ())]
+                result = [i for i in result if self.overrides.field(i, by, _UNWRITTEN) is _UNWRITTEN]
         moved = self._moved_children.get(parent_id)
         if moved:
             result += sorted(i for i in moved if i not in self.dead)
         return result
 
-    def rows_with(self, field: str, value: str) -> list[int]:
-        """Indexes of the existing rows whose field has a value (as text), in ascending order.
+    def rows_with(self, field: str, value: str, folded: bool = False) -> list[int]:
+        """Indexes of the existing rows whose field has a value (as text; null is ""), in ascending order.
 
-        The first look-up by a field goes through all rows; changes then keep what it found up to date.
+        `folded`: in whatever case. The first look-up by a field goes through all rows; changes then keep what it found
+        up to date.
         """
-        if field not in self._indexes:
-            self._indexes[field] = ValueIndex((i, str(self.value(i, field))) for i in self.alive)
-        return self._indexes[field].rows_with(value)
+        key = field, folded
+        if key not in self._indexes:
+            self._indexes[key] = ValueIndex((i, self._indexed(i, key)) for i in self.alive)
+        return self._indexes[key].rows_with(value.casefold() if folded else value)
+
+    def _indexed(self, index: int, key: tuple[str, bool]) -> str:
+        field, folded = key
+        value = self.value(index, field)
+        text = "" if value is None else str(value)
+        return text.casefold() if folded else text
 
     def related_ids(self, row_id: str, relation: str) -> list[str]:
         spec = self.resource.relations[relation]
@@ -340,15 +349,15 @@ class Store:
 
     def value(self, index: int, name: str) -> Any:
         """One field of a row."""
-        written = self.source.overrides.get(index, _UNCHANGED)
-        return written[name] if name in written else self.columns.functions[name](Row(self, index))
+        written = self.source.overrides.field(index, name, _UNWRITTEN)
+        return self.columns.functions[name](Row(self, index)) if written is _UNWRITTEN else written
 
     def encoded(self, index: int) -> bytes:
         """The row as JSON, from the cache where the account is small enough to keep it."""
         cached = self._cache.get(index)
         if cached is None:
             cached = orjson.dumps(self.render(index))
-            if self.base <= _CACHE_ROWS:
+            if self.slots <= _CACHE_ROWS:
                 self._cache[index] = cached
         return cached
 
@@ -367,7 +376,7 @@ class Store:
         index = self._next_index()
         values = fields if self.resource.by in fields else {**fields, **self._some_parent(index)}
         self._take(index)
-        self.changed_times[index] = (created, updated)
+        self._set_times(index, (created, updated))
         for which, found in self._arrays.items():
             found[index] = created if which == "created" else updated
         self._override(index, values)
@@ -391,7 +400,7 @@ class Store:
         self.dead.discard(index)
         self._alive.revive(index)
         self._births[index] = self._births.get(index, 0) + 1
-        self.overrides.pop(index, None)
+        self.overrides.drop(index)
 
     def update(self, index: int, fields: Mapping[str, Any], updated: int) -> None:
         """Change fields of a row. Raises ValueError for a field that the resource does not have."""
@@ -401,7 +410,7 @@ class Store:
 
     def touch(self, index: int, updated: int) -> None:
         """Move a row's modification time."""
-        self.changed_times[index] = (self.times(index)[0], updated)
+        self._set_times(index, (self.times(index)[0], updated))
         for which, found in self._arrays.items():
             found[index] = self.changed_times[index][0 if which == "created" else 1]
         self._changed(index)
@@ -411,6 +420,7 @@ class Store:
         self._alive.kill(index)
         self.dead.add(index)
         self.buried.add(index)
+        self._leave_owner(index)
         self._changed(index)
 
     def _check(self, fields: Mapping[str, Any]) -> None:
@@ -439,17 +449,28 @@ class Store:
                 values.setdefault(other, fields[alias])
         by = self.resource.by
         if by in values and self.parent_store is not None:
-            for moved in self._moved_children.values():
-                moved.discard(index)
-            self._moved_children.setdefault(str(values[by]), set()).add(index)
-        self.overrides[index] = {**self.overrides.get(index, {}), **values}
+            self._leave_owner(index)
+            self._moved_children.setdefault(str(values[by]), []).append(index)
+        self.overrides.put(index, values)
+
+    def _leave_owner(self, index: int) -> None:
+        """A row is no longer among those that were written for its owner."""
+        owner = self.overrides.field(index, self.resource.by or "")
+        if owner is not None and index in (moved := self._moved_children.get(str(owner), [])):
+            moved.remove(index)
+
+    def _set_times(self, index: int, times: tuple[int, int]) -> None:
+        """One tuple for all rows that are written in the same second: there may be a million of them."""
+        if times != self._last_times:
+            self._last_times = times
+        self.changed_times[index] = self._last_times
 
     def _changed(self, index: int) -> None:
         self.version += 1
         self.selections.clear()
         self.forget(index)
-        for field, found in self._indexes.items():
+        for key, found in self._indexes.items():
             if self.exists(index):
-                found.put(index, str(self.value(index, field)))
+                found.put(index, self._indexed(index, key))
             else:
                 found.drop(index)
