@@ -23,12 +23,11 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from unit_tests.listed_messages import unlisted
-
 from benchmarks.chaos import HEADER as CHAOS
 from benchmarks.chaos import run_seeds, table_rows
 from benchmarks.measure import Run, Server, account, listings, requests_needed, run
 from integration_tests.source.connector import SCRIPT, JsonObject, configured
+from unit_tests.listed_messages import unlisted
 
 LIMIT = 5
 CONTACTS = {"contacts": 20_000}

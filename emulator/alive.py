@@ -14,6 +14,9 @@ class Alive(Sequence[int]):
     >>> alive.kill(3)
     >>> len(alive), list(alive), alive[3]
     (4, [0, 1, 2, 4], 4)
+    >>> alive.revive(3)
+    >>> list(alive)
+    [0, 1, 2, 3, 4]
     """
 
     def __init__(self, slots: int) -> None:
@@ -25,6 +28,12 @@ class Alive(Sequence[int]):
         """Leave out an index that is in the sequence."""
         place = bisect_left(self._dead, index)
         self._dead.insert(place, index)
+        self._before[place:] = [dead - place - n for n, dead in enumerate(self._dead[place:])]
+
+    def revive(self, index: int) -> None:
+        """Take an index that was left out into the sequence again."""
+        place = bisect_left(self._dead, index)
+        del self._dead[place]
         self._before[place:] = [dead - place - n for n, dead in enumerate(self._dead[place:])]
 
     def __len__(self) -> int:

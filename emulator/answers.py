@@ -13,7 +13,10 @@ from .table import Resource
 
 @dataclass
 class Answer:
-    """A status, a body that is JSON unless `headers` name another Content-Type, and headers besides the usual ones."""
+    """A status, a body that is JSON unless `headers` name another Content-Type, and headers besides the usual ones.
+
+    A header given here goes before a usual one of that name (see `UsualHeaders`).
+    """
 
     status: int
     body: bytes
@@ -28,17 +31,40 @@ class Refusal(Exception):
         self.answer = Answer(status, orjson.dumps(body), dict(headers or {}))
 
 
+class NoSuchRow(Refusal):
+    """The answer for the id of a row that does not exist; what real accounts say is not always the same."""
+
+    def __init__(self, resource: Resource, row_id: str) -> None:
+        body = {
+            key: text.format(id=row_id) if isinstance(text, str) else text for key, text in resource.missing.items()
+        }
+        super().__init__(404, body)
+        self._resource = resource.name
+
+    def told(self, as_in: str) -> Answer:
+        """The answer as `Settings.missing_rows` has it.
+
+        404 was recorded for every model that was asked for, field values and groups included. The reference has 403
+        for those two and for forms, which were not recorded; and a bare "Forbidden" for what may not be touched.
+        """
+        if self._resource not in _PUBLISHED_AS_FORBIDDEN or (as_in == "recorded" and self._resource != "forms"):
+            return self.answer
+        if as_in == "forbidden":
+            return Answer(403, b'{"message":"Forbidden"}')
+        return Answer(403, self.answer.body)
+
+
+_PUBLISHED_AS_FORBIDDEN = {"fieldValues", "forms", "groups"}
+
+
 def json_answer(body: Any, status: int = 200) -> Answer:
     """Any JSON value as an answer."""
     return Answer(status, orjson.dumps(body))
 
 
-def not_found(resource: Resource, row_id: str) -> Refusal:
-    """The recorded answers for the id of a row that does not exist; they name the model, not the path."""
-    if "CustomField" in resource.name:
-        return Refusal(404, {"errors": [{"status": 404, "title": "Not Found"}]})
-    status = 403 if resource.name in {"fieldValues", "forms", "groups"} else 404
-    return Refusal(status, {"message": f"No Result found for {resource.model} with id {row_id}"})
+def not_found(resource: Resource, row_id: str) -> NoSuchRow:
+    """The answer for the id of a row that does not exist: most name the model, not the path (recorded)."""
+    return NoSuchRow(resource, row_id)
 
 
 def no_route(method: str, path: str, allowed: Iterable[str] = ()) -> Refusal:

@@ -11,12 +11,13 @@ from urllib.parse import parse_qsl
 
 from .access import admit
 from .account import Account
-from .answers import Answer, Refusal
+from .answers import Answer, NoSuchRow, Refusal
 from .calls import Call, Memory, Request
 from .faults import made_up, pieces_of, seconds_before, spoiled, web_page
+from .headers import UsualHeaders
 from .pace import RateLimiter
 from .query import read_number
-from .routing import Routes
+from .routing import API, Routes
 from .settings import Fault, Settings
 
 Scope = MutableMapping[str, Any]
@@ -35,6 +36,7 @@ class Api:
         self.limiter = RateLimiter(settings)
         self.requests: list[Request] = []
         self.random = random.Random(account.seed)
+        self.usual_headers = UsualHeaders(account.host, account.seed)
 
     # --- one request ------------------------------------------------------------------------------------
 
@@ -46,7 +48,7 @@ class Api:
             return
         request = self._record(scope, body)
         routes = next((one for one in self.sites if request.path.startswith(one.site.prefix)), None)
-        paced, remaining = routes is None or routes.site.paced, 0
+        paced, remaining = self._is_paced(request, routes), 0
         if paced:
             admitted, remaining = self.limiter.admit(request.time)
             request.throttled = not admitted
@@ -55,7 +57,8 @@ class Api:
             answer = Answer(429, b'{"message":"Too Many Requests"}')
         else:
             if routes is not None:
-                fault = self.settings.fault_for(request.path.removeprefix("/api/3").rstrip("/"), request.query)
+                path = request.path.removeprefix("/api/3").rstrip("/")
+                fault = self.settings.fault_for(path, request.query, request.method)
             request.fault = fault.kind if fault is not None else None
             if delay := self._latency(request) + seconds_before(fault):
                 await asyncio.sleep(delay)
@@ -63,12 +66,22 @@ class Api:
                 _reset(send)
                 return
             answer = self._answer(request, routes, fault)
+            if fault is not None and fault.kind == "drop_after":
+                _reset(send)
+                return
         if paced:
             answer.headers.update(self.limiter.headers(remaining))
         if request.throttled and self.settings.retry_after is not None:
             answer.headers["Retry-After"] = str(self.settings.retry_after)
         request.status = answer.status
-        await _respond(send, answer, fault)
+        usual = self.usual_headers.next() if routes is not None and routes.site == API else []
+        await _respond(send, answer, usual, fault)
+
+    def _is_paced(self, request: Request, routes: Routes | None) -> bool:
+        """Whether a request spends of the account's requests per second; of the importer's that is not known."""
+        if request.method == "POST" and request.path == "/api/3/import/bulk_import":
+            return self.settings.import_paced
+        return routes is None or routes.site.paced
 
     def _record(self, scope: Scope, body: bytes) -> Request:
         pairs = parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True)
@@ -92,7 +105,11 @@ class Api:
         if routes is None:
             return web_page(404)
         made = made_up(fault)
-        return made if made is not None else spoiled(self._handled(request, routes, fault), fault)
+        if made is not None:
+            if fault is not None and fault.done:
+                self._handled(request, routes, fault)
+            return made
+        return spoiled(self._handled(request, routes, fault), fault)
 
     def _handled(self, request: Request, routes: Routes, fault: Fault | None) -> Answer:
         path = request.path[len(routes.site.prefix) :].rstrip("/")
@@ -103,6 +120,8 @@ class Api:
             handler, parts = routes.find(request.method, path)
             with self.account.lock:
                 return handler(Call(self.account, self.settings, self.memory, request, key, fault, parts))
+        except NoSuchRow as missing:
+            return missing.told(self.settings.missing_rows)
         except Refusal as refusal:
             return refusal.answer
 
@@ -130,10 +149,10 @@ def _reset(send: Send) -> None:
     transport.abort()
 
 
-async def _respond(send: Send, answer: Answer, fault: Fault | None) -> None:
-    headers = {"Content-Type": "application/json", "Cache-Control": "no-store", **answer.headers}
-    headers["Content-Length"] = str(len(answer.body))
-    raw = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in headers.items()]
+async def _respond(send: Send, answer: Answer, usual: list[tuple[str, str]], fault: Fault | None) -> None:
+    own = {"Content-Type": "application/json", **answer.headers, "Content-Length": str(len(answer.body))}
+    headers = [*own.items(), *((name, value) for name, value in usual if name not in own)]
+    raw = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in headers]
     await send({"type": "http.response.start", "status": answer.status, "headers": raw})
     if fault is not None and fault.kind == "drop_midway":
         await send({"type": "http.response.body", "body": answer.body[: len(answer.body) // 2], "more_body": True})

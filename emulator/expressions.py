@@ -1,7 +1,7 @@
 """Generator expressions of the table, compiled into functions of a row.
 
-An expression is one or more alternatives, `70% iso updated | null`; an alternative is a JSON literal or the
-name of a generator with its arguments. resources.yaml lists them at its top.
+An expression is one or more alternatives, `70% iso updated | null` or `turns iso updated | null`; an alternative is a
+JSON literal or the name of a generator with its arguments. resources.yaml lists them at its top.
 """
 
 from __future__ import annotations
@@ -65,7 +65,8 @@ def compile_columns(resource: Resource) -> Columns:
 
 def compile_expression(expression: str, field: str) -> Function:
     """The function that makes the field's values. Raises ValueError for an expression that is none."""
-    alternatives = [part.strip() for part in re.split(r"\s\|\s", expression)]
+    in_turn = expression.startswith("turns ")
+    alternatives = [part.strip() for part in re.split(r"\s\|\s", expression.removeprefix("turns "))]
     if len(alternatives) == 1:
         return _compile_one(alternatives[0], field)
     weights: list[float | None] = []
@@ -74,6 +75,8 @@ def compile_expression(expression: str, field: str) -> Function:
         match = re.match(r"(\d+(?:\.\d+)?)%\s+(.*)", alternative, re.DOTALL)
         weights.append(float(match[1]) if match else None)
         functions.append(_compile_one(match[2] if match else alternative, f"{field}{number or ''}"))
+    if in_turn:
+        return lambda row: functions[row.index % len(functions)](row)
     open_ones = sum(w is None for w in weights)
     rest = (100 - sum(w for w in weights if w is not None)) / open_ones if open_ones else 0
     limits = list(accumulate((rest if w is None else w) / 100 * (MASK + 1) for w in weights))[:-1]

@@ -56,13 +56,20 @@ def list_rows(call: Call, resource: Resource) -> Answer:
 
 
 def single_row(call: Call, resource: Resource) -> Answer:
-    """GET PATH/{id}: contacts bring most of what belongs to them along (recorded)."""
+    """GET PATH/{id}: contacts bring most of what belongs to them along, others what is beside their list.
+
+    Empty lists are among it, but for a contact neither contactData nor the addresses of geoIps where there are none,
+    nor the scoreValues that are beside the list of contacts (all recorded).
+    """
     store = call.account.store(resource.name)
     index = store.index_of(call.parts["id"])
     if index is None or resource.single is None:
         raise not_found(resource, call.parts["id"])
     arrays = rows_with_sides(call, store, [index], resource.embeds)
     (row,) = arrays.pop(resource.key)
+    if resource.embeds:
+        lists = {name for name, relation in resource.relations.items() if not relation.single}
+        arrays = {key: rows for key, rows in arrays.items() if key not in resource.siblings and (rows or key in lists)}
     parts = [orjson.dumps(key) + b":" + join(rows) for key, rows in arrays.items()]
     return Answer(200, b"{" + b",".join([*parts, orjson.dumps(resource.single) + b":" + row]) + b"}")
 
@@ -121,15 +128,15 @@ def _meta(call: Call, resource: Resource, rows: int) -> dict[str, Any] | None:
 
 
 class _DealCurrencies:
-    """Number and value of all deals per currency, masked deals counted as well (recorded)."""
+    """Number and value of all deals per currency, masked deals counted as well; isDisabled is false (all recorded)."""
 
     def __init__(self) -> None:
         self._made = 0.0
         self._version = -1
-        self._found: dict[str, dict[str, str]] = {}
+        self._found: dict[str, dict[str, Any]] = {}
 
     def of(self, store: Store) -> Any:
-        """`{"USD": {"currency": "USD", "total": "2", "value": "3000"}}`; PHP's empty object is `[]`."""
+        """`{"USD": {"total": "2", "value": "3000", "currency": "USD", "isDisabled": false}}`; without deals `[]`."""
         size = len(store.alive)
         # Of large accounts a sample, and not after each change: nobody needs these figures to the cent.
         outdated = self._version != store.version and time.monotonic() - self._made > size / 100
@@ -139,12 +146,13 @@ class _DealCurrencies:
         return self._found or []
 
     @staticmethod
-    def _summed(store: Store, sample: int) -> dict[str, dict[str, str]]:
+    def _summed(store: Store, sample: int) -> dict[str, dict[str, Any]]:
         sums: dict[str, list[int]] = {}
         for index in store.alive[:sample]:
             entry = sums.setdefault(str(store.value(index, "currency")).upper(), [0, 0])
             entry[0] += 1
             entry[1] += int(store.value(index, "value"))
         return {
-            code: {"currency": code, "total": str(count), "value": str(value)} for code, (count, value) in sums.items()
+            code: {"total": str(count), "value": str(value), "currency": code, "isDisabled": False}
+            for code, (count, value) in sums.items()
         }

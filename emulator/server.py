@@ -17,6 +17,7 @@ from .control import CONTROL, Control
 from .endpoints import all_routes
 from .mutate import Mutator
 from .settings import Settings
+from .writes import Write, Writes
 
 _START_SECONDS = 30
 
@@ -64,6 +65,7 @@ class Emulator:
             interface="asgi3",
             lifespan="off",
             proxy_headers=False,
+            server_header=False,
             timeout_keep_alive=75,
             timeout_graceful_shutdown=1,
             http="h11",
@@ -92,6 +94,11 @@ class Emulator:
     def requests(self) -> list[Request]:
         """What was asked so far, in the order of arrival."""
         return self.api.requests
+
+    @property
+    def writes(self) -> list[Write]:
+        """What the API wrote to contacts so far, in the order in which it was carried out."""
+        return self.api.memory.of(Writes)
 
     @property
     def mutator(self) -> Mutator:

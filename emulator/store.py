@@ -12,7 +12,6 @@ from bisect import bisect_right
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
-from types import MappingProxyType
 from typing import Any
 
 import orjson
@@ -20,6 +19,7 @@ import orjson
 from .alive import Alive
 from .clock import DAY
 from .entropy import MASK, mix, salt_of
+from .overlay import Overlay
 from .sizes import child_offsets, row_count
 from .table import Relation, Resource
 from .value_index import ValueIndex
@@ -33,7 +33,7 @@ ABSENT = object()
 # Dates that were recorded null, or are null for rows of the system itself.
 _NULLABLE_DATES = frozenset({"cdate", "udate", "mdate", "updated_timestamp", "updatedTimestamp", "lastdate", "sdate"})
 _CACHE_ROWS = 25_000
-_UNCHANGED: Mapping[str, Any] = MappingProxyType({})
+_UNWRITTEN = object()
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,8 @@ class World:
     now: int  # epoch seconds up to which the generated history runs
     sizes: Mapping[str, int]  # how many rows of which resource were asked for
     gone: Mapping[str, int]  # how many rows of which resource were deleted before, of those that were generated
-    null_dates: bool  # whether some dates that the API may leave empty are null
+    has_nulls: bool  # whether some dates and references that the API may leave empty are null
+    reuses_ids: bool  # whether a new row gets the id after the last existing one's, though a deleted row had it
     odd_values: bool  # whether some rows have a value that most readers of JSON refuse
     link_base: str  # where the `links` of all rows begin
     store: Callable[[str], Store]  # any resource's store by its name
@@ -81,7 +82,7 @@ class Row:
     @property
     def written(self) -> Mapping[str, Any]:
         """The fields that somebody wrote since the row was generated."""
-        return self.store.source.overrides.get(self.index, _UNCHANGED)
+        return self.store.source.overrides.of(self.index)
 
     def get(self, field: str) -> Any:
         """Another field of this row."""
@@ -114,11 +115,14 @@ class Store:
         self._key = f"{world.seed}/{self.name}".encode()[:64]
         self.version = 0
         self.inserted = 0
-        self.overrides: dict[int, dict[str, Any]] = {}
+        self.overrides = Overlay()
         self.changed_times: dict[int, tuple[int, int]] = {}
         self.dead: set[int] = set()
-        self._moved_children: dict[str, set[int]] = {}
-        self._indexes: dict[str, ValueIndex] = {}
+        self.buried: set[int] = set()  # all that were ever deleted, also where a new row has the place now
+        self._births: dict[int, int] = {}  # how often a place was given to a new row
+        self._moved_children: dict[str, list[int]] = {}
+        self._last_times = (0, 0)
+        self._indexes: dict[tuple[str, bool], ValueIndex] = {}
         self._cache: dict[int, bytes] = {}
         self._uuid_index: dict[str, int] = {}
         self._arrays: dict[str, array[int]] = {}
@@ -144,7 +148,7 @@ class Store:
         for index in self.gone:
             self.delete(index)
         if self.parent_store is not None and self.origin is None:
-            for parent in self.parent_store.dead:
+            for parent in self.parent_store.buried:
                 if not self.outlives(parent):
                     for index in self.children_of_parent(parent, ""):
                         if self.exists(index):
@@ -156,8 +160,9 @@ class Store:
         return self.resource.outlives == "deleted" or (self.resource.outlives == "gone" and was_gone)
 
     def _some_indexes(self, count: int) -> list[int]:
-        """So many of the generated rows, evenly spread."""
-        return [index * self.base // count for index in range(min(count, self.base))] if count else []
+        """So many of the generated rows, evenly spread; the last one is among them."""
+        count = min(count, self.base)
+        return [(n + 1) * self.base // count - 1 for n in range(count)]
 
     # --- identity ---------------------------------------------------------------------------------------
 
@@ -210,7 +215,9 @@ class Store:
 
     def entropy(self, index: int) -> int:
         """512 bits that belong to a row."""
-        return int.from_bytes(blake2b(b"%d" % index, key=self.source._key, digest_size=64).digest(), "little")
+        births = self.source._births.get(index)
+        name = b"%d" % index if births is None else b"%d/%d" % (index, births)
+        return int.from_bytes(blake2b(name, key=self.source._key, digest_size=64).digest(), "little")
 
     def times(self, index: int) -> tuple[int, int]:
         """(created, updated) in epoch seconds."""
@@ -260,9 +267,9 @@ class Store:
         source = self.source
         if source.parent_store is None:
             return None, 0
-        if index < source.base:
+        wanted = source.overrides.field(index, source.resource.by or "")
+        if wanted is None and index < source.base:
             return source._base_parent(index)
-        wanted = source.overrides.get(index, {}).get(source.resource.by or "")
         parent = source.parent_store
         found = parent.index_of(str(wanted)) if wanted is not None else None
         if found is None and parent.base:
@@ -291,20 +298,28 @@ class Store:
         if parent is not None and parent + 1 < len(offsets):
             result = [i for i in range(offsets[parent], offsets[parent + 1]) if i not in self.dead]
             if self.overrides:
-                result = [i for i in result if by not in self.overrides.get(i, ())]
+                result = [i for i in result if self.overrides.field(i, by, _UNWRITTEN) is _UNWRITTEN]
         moved = self._moved_children.get(parent_id)
         if moved:
             result += sorted(i for i in moved if i not in self.dead)
         return result
 
-    def rows_with(self, field: str, value: str) -> list[int]:
-        """Indexes of the existing rows whose field has a value (as text), in ascending order.
+    def rows_with(self, field: str, value: str, folded: bool = False) -> list[int]:
+        """Indexes of the existing rows whose field has a value (as text; null is ""), in ascending order.
 
-        The first look-up by a field goes through all rows; changes then keep what it found up to date.
+        `folded`: in whatever case. The first look-up by a field goes through all rows; changes then keep what it found
+        up to date.
         """
-        if field not in self._indexes:
-            self._indexes[field] = ValueIndex((i, str(self.value(i, field))) for i in self.alive)
-        return self._indexes[field].rows_with(value)
+        key = field, folded
+        if key not in self._indexes:
+            self._indexes[key] = ValueIndex((i, self._indexed(i, key)) for i in self.alive)
+        return self._indexes[key].rows_with(value.casefold() if folded else value)
+
+    def _indexed(self, index: int, key: tuple[str, bool]) -> str:
+        field, folded = key
+        value = self.value(index, field)
+        text = "" if value is None else str(value)
+        return text.casefold() if folded else text
 
     def related_ids(self, row_id: str, relation: str) -> list[str]:
         spec = self.resource.relations[relation]
@@ -322,7 +337,7 @@ class Store:
         row = Row(self, index)
         written = row.written
         # Whatever is changed gets its dates.
-        has_null_dates = self.world.null_dates and index not in self.source.changed_times
+        has_null_dates = self.world.has_nulls and index not in self.source.changed_times
         result = dict(self.columns.template)
         for field, function in self.columns.dynamic:
             value = result[field] = written[field] if field in written else function(row)
@@ -336,8 +351,8 @@ class Store:
 
     def value(self, index: int, name: str) -> Any:
         """One field of a row."""
-        written = self.source.overrides.get(index, _UNCHANGED)
-        return written[name] if name in written else self.columns.functions[name](Row(self, index))
+        written = self.source.overrides.field(index, name, _UNWRITTEN)
+        return self.columns.functions[name](Row(self, index)) if written is _UNWRITTEN else written
 
     def encoded(self, index: int) -> bytes:
         """The row as JSON, from the cache where the account is small enough to keep it."""
@@ -347,7 +362,7 @@ class Store:
             if self.world.odd_values:
                 row |= self.columns.odd(Row(self, index))
             cached = orjson.dumps(row)
-            if self.base <= _CACHE_ROWS:
+            if self.slots <= _CACHE_ROWS:
                 self._cache[index] = cached
         return cached
 
@@ -363,16 +378,34 @@ class Store:
     def insert(self, fields: Mapping[str, Any], created: int, updated: int) -> str:
         """Add a row and return its id. Raises ValueError for a field that the resource does not have."""
         self._check(fields)
-        index = self.slots
+        index = self._next_index()
         values = fields if self.resource.by in fields else {**fields, **self._some_parent(index)}
-        self.inserted += 1
-        self.changed_times[index] = (created, updated)
+        self._take(index)
+        self._set_times(index, (created, updated))
         for which, found in self._arrays.items():
-            found.append(created if which == "created" else updated)
-        self._alive.slots += 1
+            found[index] = created if which == "created" else updated
         self._override(index, values)
         self._changed(index)
         return self.id_of(index)
+
+    def _next_index(self) -> int:
+        """Where ids are reused the one after the last existing row's, else one that no row had yet."""
+        if not self.world.reuses_ids or self.resource.ids == "uuid":
+            return self.slots
+        return self.alive[-1] + 1 if self.alive else 0
+
+    def _take(self, index: int) -> None:
+        """Give a place to a new row: a fresh one, or that of a deleted row, of which nothing is left in it."""
+        if index == self.slots:
+            self.inserted += 1
+            self._alive.slots += 1
+            for found in self._arrays.values():
+                found.append(0)
+            return
+        self.dead.discard(index)
+        self._alive.revive(index)
+        self._births[index] = self._births.get(index, 0) + 1
+        self.overrides.drop(index)
 
     def update(self, index: int, fields: Mapping[str, Any], updated: int) -> None:
         """Change fields of a row. Raises ValueError for a field that the resource does not have."""
@@ -382,7 +415,7 @@ class Store:
 
     def touch(self, index: int, updated: int) -> None:
         """Move a row's modification time."""
-        self.changed_times[index] = (self.times(index)[0], updated)
+        self._set_times(index, (self.times(index)[0], updated))
         for which, found in self._arrays.items():
             found[index] = self.changed_times[index][0 if which == "created" else 1]
         self._changed(index)
@@ -391,6 +424,8 @@ class Store:
         """Remove a row that exists."""
         self._alive.kill(index)
         self.dead.add(index)
+        self.buried.add(index)
+        self._leave_owner(index)
         self._changed(index)
 
     def _check(self, fields: Mapping[str, Any]) -> None:
@@ -419,17 +454,28 @@ class Store:
                 values.setdefault(other, fields[alias])
         by = self.resource.by
         if by in values and self.parent_store is not None:
-            for moved in self._moved_children.values():
-                moved.discard(index)
-            self._moved_children.setdefault(str(values[by]), set()).add(index)
-        self.overrides[index] = {**self.overrides.get(index, {}), **values}
+            self._leave_owner(index)
+            self._moved_children.setdefault(str(values[by]), []).append(index)
+        self.overrides.put(index, values)
+
+    def _leave_owner(self, index: int) -> None:
+        """A row is no longer among those that were written for its owner."""
+        owner = self.overrides.field(index, self.resource.by or "")
+        if owner is not None and index in (moved := self._moved_children.get(str(owner), [])):
+            moved.remove(index)
+
+    def _set_times(self, index: int, times: tuple[int, int]) -> None:
+        """One tuple for all rows that are written in the same second: there may be a million of them."""
+        if times != self._last_times:
+            self._last_times = times
+        self.changed_times[index] = self._last_times
 
     def _changed(self, index: int) -> None:
         self.version += 1
         self.selections.clear()
         self.forget(index)
-        for field, found in self._indexes.items():
+        for key, found in self._indexes.items():
             if self.exists(index):
-                found.put(index, str(self.value(index, field)))
+                found.put(index, self._indexed(index, key))
             else:
                 found.drop(index)

@@ -34,6 +34,7 @@ class Resource:
     path: str | None
     single: str | None
     model: str
+    missing: dict[str, Any]
     ids: str
     total: str | None
     limit: int
@@ -94,6 +95,7 @@ def _relation(name: str, text: str, raw: dict[str, Any], parent: str) -> Relatio
 
 
 def _resource(name: str, entry: dict[str, Any], raw: dict[str, Any]) -> Resource:
+    model = entry.get("model", name[:1].upper() + name[1:].removesuffix("s"))
     known = (set(Resource.__dataclass_fields__) | {"links"}) - {"name", "children"}
     unknown = set(entry) - known
     if unknown:
@@ -103,7 +105,8 @@ def _resource(name: str, entry: dict[str, Any], raw: dict[str, Any]) -> Resource
         key=entry.get("key", name),
         path=entry.get("path", name if "path" not in entry else None),
         single=entry.get("single"),
-        model=entry.get("model", name[:1].upper() + name[1:].removesuffix("s")),
+        model=model,
+        missing=entry.get("missing", {"message": f"No Result found for {model} with id {{id}}"}),
         ids=entry.get("ids", "plain"),
         total=entry.get("total", "string"),
         limit=entry.get("limit", 20),

@@ -19,14 +19,13 @@ class Watch:
 
     @property
     def throughout(self) -> set[str]:
-        """Ids of the rows that existed all the time."""
-        return {self.store.id_of(i) for i in self.store.alive if i < self.slots}
+        """Ids of the rows that existed all the time: no other row had one of them meanwhile."""
+        return {self.store.id_of(i) for i in self.store.alive if i < self.slots} - set(self.inserted)
 
     def counts(self) -> dict[str, int]:
         """How many rows existed throughout, and how many were inserted, updated and deleted."""
-        new = sum(1 for i in range(self.slots, self.store.slots) if self.store.exists(i))
         return {
-            "throughout": len(self.store.alive) - new,
+            "throughout": len(self.throughout),
             "inserted": len(self.inserted),
             "updated": len(self.updated),
             "deleted": len(self.deleted),

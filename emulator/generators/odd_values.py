@@ -56,9 +56,14 @@ def _currency(args: list[str], field: str) -> Function:
 
 @maker("value_field")
 def _value_field(args: list[str], field: str) -> Function:
-    """The field of a fieldValue: siblings have different ones, a few belong to a field that is gone."""
+    """The field of a fieldValue: siblings have different ones, a few belong to a field that is gone.
+
+    Or to none at all, as in the published example of GET fieldValues/{id}.
+    """
 
     def value(row: Row) -> str | None:
+        if row.world.has_nulls and row.index % 211 == 105:
+            return None
         if row.index % 173 == 86:
             return str(GONE_FIELD)
         fields = row.world.store("fields")
@@ -135,6 +140,27 @@ def _activity(args: list[str], field: str) -> Function:
             "action": {"contact-list": "1", "link-data": "open"}.get(model, ""),
         }
         return parts[wanted]
+
+    return value
+
+
+_EMAIL_ACTIVITIES = [("SubscriberEmail", "contact-email", "contactEmails"), ("Log", "log", "logs")]
+
+
+@maker("email_activity")
+def _email_activity(args: list[str], field: str) -> Function:
+    """What an email is filed under: a personal one (recorded), or a campaign's send (measured: most of them are).
+
+    reltype, relid and `reference {type, id}` agree. The reference of a send is an assumption: that of an activity.
+    """
+    (wanted,) = args
+    kind_salt, row_salt = salt_of("email activity"), salt_of("email activity row")
+
+    def value(row: Row) -> Any:
+        reltype, kind, resource = _EMAIL_ACTIVITIES[row.number(kind_salt) % len(_EMAIL_ACTIVITIES)]
+        store = row.world.store(resource)
+        target = store.id_of(row.number(row_salt) % store.base) if store.base else "1"
+        return {"reltype": reltype, "relid": target, "reference": {"type": kind, "id": target}}[wanted]
 
     return value
 

@@ -51,13 +51,14 @@ class Reads:
 def change(account: Account, stream: str, cursor: str) -> str:
     """Change a row so that its cursor moves, or add one where rows never change; its id."""
     resource = resource_of(stream)
-    row = account.rows(resource)[0]
+    # A masked deal has no cursor, and stays masked.
+    place, row = next((place, row) for place, row in enumerate(account.rows(resource)) if len(row) > 3)
     if is_per_contact(stream):
         row = rows_of(account, stream)[0]
         account.update("contacts", owner_of(stream, row))
         return str(row["id"])
     account.update(resource, row["id"])
-    if account.rows(resource)[0][cursor] != row[cursor]:
+    if account.rows(resource)[place][cursor] != row[cursor]:
         return str(row["id"])
     return str(account.insert(resource))
 
@@ -179,6 +180,11 @@ def test_given_a_state_when_read_again_then_only_what_changed_arrives(reads: Rea
 def test_given_every_stream_when_read_then_no_value_misses_its_type(reads: Reads) -> None:
     assert reads.first.exit_code == 0, reads.first.errors
     assert [line for line in reads.first.logs.splitlines() if "does not fit" in line] == []
+
+
+def test_given_cookies_in_every_answer_when_every_stream_is_read_then_none_is_sent_back(reads: Reads) -> None:
+    assert len(reads.emulator.requests) > 100
+    assert [request.path for request in reads.emulator.requests if "Cookie" in request.headers] == []
 
 
 @pytest.mark.parametrize("stream", ["custom_object_service-visit", "custom_object_warranty"])

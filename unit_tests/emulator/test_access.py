@@ -73,7 +73,21 @@ def test_any_path_can_be_forbidden(client: Client) -> None:
         ("lists/99", 404, {"message": "No Result found for _List with id 99"}),
         ("forms/99", 403, {"message": "No Result found for Form with id 99"}),
         ("dealCustomFieldMeta/99", 404, {"errors": [{"status": 404, "title": "Not Found"}]}),
-        ("customObjects/schemas/x", 404, None),
+        ("customObjects/schemas/x", 404, {"message": "Not Found"}),
+        ("groupMembers/99", 404, {"errors": [{"status": 404, "title": "Not Found"}]}),
+        ("lists/exclusions/422", 404, {"message": "Exclusion not found [id=422]"}),
+        # The models of the recorded answers.
+        ("accounts/9999", 404, {"message": "No Result found for CustomerAccount with id 9999"}),
+        ("accountContacts/9999", 404, {"message": "No Result found for CustomerAccountSubscriber with id 9999"}),
+        ("contactTags/9999", 404, {"message": "No Result found for SubscriberTag with id 9999"}),
+        ("tags/9999", 404, {"message": "No Result found for Tag with id 9999"}),
+        ("fields/9999", 404, {"message": "No Result found for Field with id 9999"}),
+        ("fieldRels/9999", 404, {"message": "No Result found for FieldRel with id 9999"}),
+        ("fieldValues/9999", 404, {"message": "No Result found for FieldValue with id 9999"}),
+        ("dealGroups/9999", 404, {"message": "No Result found for DealGroup with id 9999"}),
+        ("dealStages/9999", 404, {"message": "No Result found for DealStage with id 9999"}),
+        ("groups/9999", 404, {"message": "No Result found for Group with id 9999"}),
+        ("users/9999", 404, {"message": "No Result found for User with id 9999"}),
         ("nothing", 404, None),
     ],
 )
@@ -81,3 +95,17 @@ def test_unknown_ids(client: Client, path: str, status: int, body: Any) -> None:
     response = client.get(path)
     assert response.status_code == status
     assert body is None or response.json() == body
+
+
+@pytest.mark.parametrize("resource", ["fieldValues", "forms", "groups"])
+@pytest.mark.parametrize("answer", ["recorded", "published", "forbidden"])
+def test_given_facts_that_differ_when_a_row_is_missing_then_the_setting_says_which(
+    client: Client, resource: str, answer: str
+) -> None:
+    client.emulator.settings.missing_rows = answer
+    response = client.get(f"{resource}/9999")
+    model = {"fieldValues": "FieldValue", "forms": "Form", "groups": "Group"}[resource]
+    message = "Forbidden" if answer == "forbidden" else f"No Result found for {model} with id 9999"
+    assert response.json() == {"message": message}
+    assert response.status_code == (404 if answer == "recorded" and resource != "forms" else 403)
+    assert client.get("tags/9999").status_code == 404

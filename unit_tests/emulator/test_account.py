@@ -54,6 +54,79 @@ def test_the_sequence_of_existing_rows() -> None:
         alive[44]
 
 
+# --- an account after years -----------------------------------------------------------------------------------
+
+
+def test_given_ids_are_reused_when_a_pipeline_is_made_anew_then_it_owns_the_stages_that_were_left_over() -> None:
+    with Emulator(Account.unflattering(), rate_limit_window="off") as emulator:
+        client, account = Client(emulator), emulator.account
+        last = max(account.ids("dealGroups"), key=int)
+        left_over = [row for row in client.all("dealStages") if row["group"] == str(int(last) + 1)]
+        assert left_over
+        hidden = [row for row in client.all("deals") if row["isDisabled"]]
+        assert account.insert("dealGroups", title="Anew") == str(int(last) + 1)
+        anew = client.json(f"dealGroups/{int(last) + 1}")
+        assert anew["dealGroup"]["title"] == "Anew"
+        assert anew["dealGroup"]["stages"] == [row["id"] for row in left_over]
+        assert anew["dealStages"] == left_over
+        # Its deals can be read again (inferred: they are masked because their pipeline is gone).
+        assert 0 < len([row for row in client.all("deals") if row["isDisabled"]]) < len(hidden)
+
+
+def test_given_ids_are_reused_when_the_last_row_is_replaced_then_nothing_of_the_old_one_is_left() -> None:
+    account = Account("reused", contacts=20, reuse_ids=True)
+    account.store("contacts").time_array("updated")
+    account.rows("contactTags")
+    last = account.rows("contacts")[-1]
+    account.update("contacts", last["id"], firstName="Changed", phone="1")
+    account.watch(["contacts"])
+    account.delete("contacts", last["id"])
+    assert account.insert("contacts", lastName="New", _created="2026-11-01T00:00:00Z") == last["id"]
+    row = account.rows("contacts")[-1]
+    assert (row["id"], row["lastName"], row["cdate"]) == (last["id"], "New", "2026-10-31T19:00:00-05:00")
+    assert row["email"] != last["email"]
+    assert row["firstName"] != "Changed"
+    assert [tag for tag in account.rows("contactTags") if tag["contact"] == last["id"]] == []
+    # Resources that nobody asked for until now do not bring the old one's rows back, either.
+    assert [one for one in account.rows("contactAutomations") if one["contact"] == last["id"]] == []
+    assert last["id"] not in account.watches["contacts"].throughout
+    assert account.watches["contacts"].counts() == {"throughout": 19, "inserted": 1, "updated": 0, "deleted": 1}
+
+
+def test_given_ids_are_reused_when_a_child_is_replaced_then_it_belongs_to_its_new_parent() -> None:
+    account = Account("reused", contacts=20, reuse_ids=True)
+    last = account.rows("contactTags")[-1]
+    other = next(row["id"] for row in account.rows("contacts") if row["id"] != last["contact"])
+    account.delete("contactTags", last["id"])
+    assert account.insert("contactTags", contact=other, _updated="2026-11-02T00:00:00Z") == last["id"]
+    row = next(row for row in account.rows("contactTags") if row["id"] == last["id"])
+    assert row["contact"] == other
+    # Whose time it moves is who it belongs to.
+    moved = [one["id"] for one in account.rows("contacts") if one["udate"].startswith("2026-11-01T")]
+    assert moved == [other]
+
+
+def test_given_ids_are_not_reused_when_the_last_row_is_replaced_then_the_new_one_has_an_id_of_its_own() -> None:
+    account = Account("plain", contacts=20)
+    last = max(account.ids("contacts"), key=int)
+    account.delete("contacts", last)
+    assert int(account.insert("contacts")) > int(last)
+
+
+def test_given_the_unflattering_account_then_one_address_is_everybodys_and_children_are_out_of_proportion() -> None:
+    account = Account.unflattering()
+    contacts, geo_ips = account.ids("contacts"), account.rows("geoIps")
+    assert {row["geoAddress"] for row in geo_ips} == account.ids("geoAddresses")
+    assert len(account.ids("geoAddresses")) == 1
+    assert len({row["contact"] for row in geo_ips}) > 100
+    for few in ("contactLists", "scoreValues"):
+        assert 0 < len(account.ids(few)) * 10 < len(contacts)
+    for parent, many in (("contacts", "fieldValues"), ("deals", "contactDeals"), ("ecomOrders", "ecomOrderProducts")):
+        assert len(account.ids(many)) > 5 * len(account.ids(parent))
+    assert len(account.ids("dealActivities")) * 10 < len(account.ids("deals"))
+    assert any(row["field"] is None for row in account.rows("fieldValues"))
+
+
 def test_given_changes_when_an_index_of_values_is_asked_then_it_knows_what_a_search_would_find() -> None:
     chosen = random.Random(1)
     values = {row: chosen.choice("abc") for row in range(20)}

@@ -132,7 +132,7 @@ def test_rows_outlive_owners_that_were_gone_before() -> None:
 
 
 def test_a_date_that_was_null_is_there_after_a_change() -> None:
-    account = Account("old", contacts=50, null_dates=True)
+    account = Account("old", contacts=50, nulls=True)
     undated = next(row for row in account.rows("contacts") if row["udate"] is None)
     account.update("contacts", undated["id"], firstName="Ada")
     assert next(row for row in account.rows("contacts") if row["id"] == undated["id"])["udate"]

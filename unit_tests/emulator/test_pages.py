@@ -46,6 +46,8 @@ def test_documented_siblings(client: Client) -> None:
     drop = next(f for f in fields["fields"] if f["type"] == "dropdown")
     assert {by_id[i]["field"] for i in drop["options"]} == {drop["id"]}
     assert [r["relid"] for r in fields["fieldRels"]]
+    assert fields["meta"] == {"selected": None, "total": "12"}
+    assert list(client.json(f"fields/{drop['id']}")) == ["fieldOptions", "fieldRels", "field"]
     groups = client.json("dealGroups")
     assert {s for g in groups["dealGroups"] for s in g["stages"]} == set(ids(groups["dealStages"]))
 
@@ -53,6 +55,9 @@ def test_documented_siblings(client: Client) -> None:
 def test_currencies_is_an_object_and_an_empty_array(client: Client) -> None:
     currencies = client.json("deals")["meta"]["currencies"]
     assert sum(int(c["total"]) for c in currencies.values()) == 130
+    for code, one in currencies.items():
+        assert (list(one), one["currency"]) == (["total", "value", "currency", "isDisabled"], code)
+        assert one["isDisabled"] is False
     with Emulator(Account("bare", contacts=0, rows={"deals": 0}), rate_limit_window="off") as emulator:
         bare = Client(emulator)
         assert bare.json("deals") == {"deals": [], "meta": {"currencies": [], "total": 0}}

@@ -19,10 +19,26 @@ def test_sideloads_of_contacts(client: Client) -> None:
 
 
 def test_a_single_contact_brings_its_relations(client: Client) -> None:
-    single = client.json("contacts/4")
+    account = client.emulator.account
+    located, described = ({row["contact"] for row in account.rows(name)} for name in ("geoIps", "contactData"))
+    contact = min(located & described)
+    single = client.json(f"contacts/{contact}")
     for name in ("contactAutomations", "contactLists", "deals", "fieldValues", "geoIps", "geoAddresses", "contactData"):
         assert name in single
     assert single["contact"]["fieldValues"] == ids(single["fieldValues"])
+    assert {row["contact"] for row in single["geoIps"]} == {contact}
+
+
+def test_given_a_contact_with_nothing_when_asked_for_then_its_empty_lists_are_those_that_were_recorded(
+    client: Client,
+) -> None:
+    account = client.emulator.account
+    busy = {row["contact"] for name in ("geoIps", "contactData", "deals") for row in account.rows(name, key=None)}
+    contact = min(account.ids("contacts") - busy)
+    single = client.json(f"contacts/{contact}")
+    lists = ["contactAutomations", "contactLists", "deals", "fieldValues", "geoIps", "accountContacts"]
+    assert list(single) == [*lists, "contact"]
+    assert single["geoIps"] == single["deals"] == []
 
 
 def test_custom_field_data_of_deals_in_two_shapes(client: Client) -> None:
