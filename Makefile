@@ -13,7 +13,7 @@ sync: install .venv-sync/.done ## sync an account into activecampaign.duckdb (se
 	.venv-sync/bin/python scripts/sync_to_duckdb.py $(STREAMS)
 
 test: lint .venv-sync/.done ## run every test; those of the image where a container engine answers
-	.venv/bin/python -m pytest $(ARGS)
+	.venv/bin/python -m pytest --numprocesses 2 --dist loadfile $(ARGS)
 
 lint: install ## check style and types
 	.venv/bin/ruff check .
