@@ -1,0 +1,1 @@
+"""Airbyte destination connector for ActiveCampaign."""
