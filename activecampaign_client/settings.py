@@ -84,7 +84,7 @@ def require_account(config: Mapping[str, Any]) -> None:
 def choice(title: str, choices: Sequence[str], value: Any) -> str:
     """The one of the choices that was written, in capitals or not. Raises ValueError."""
     chosen = "off" if value is False else trimmed(value).lower() if isinstance(value, str) else None
-    if chosen not in choices:
+    if chosen is None or chosen not in choices:
         allowed = f"{', '.join(choices[:-1])} or {choices[-1]}" if len(choices) > 1 else choices[0]
         raise ValueError(f"{title} setting has to be {allowed}{instead_of(value)}.")
     return chosen

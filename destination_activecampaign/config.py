@@ -123,7 +123,7 @@ def _streams(given: Any) -> tuple[StreamSettings, ...]:
         found[name] = StreamSettings(
             stream=name,
             object=(_text(entry.get("object")) or "").lower() or None,
-            mode=None if mode in (None, "") else choice(f"The Mode of {name}: the", MODES, mode),
+            mode=None if mode in (None, "") else choice(f"The Mode (stream {name})", MODES, mode),
             key=tuple(_texts(f"Key of {name}", [key] if isinstance(key, str) else key, [])),
             fields=_fields(name, entry.get("columns")),
         )
