@@ -67,6 +67,11 @@ class Target:
         }
 
 
+def object_named(name: str, objects: Mapping[str, ObjectType]) -> ObjectType | None:
+    """The object of this name, without regard to case and to how PyAirbyte rewrites names; None where there is none."""
+    return next((one for one in objects.values() if form(one.name) == form(name)), None)
+
+
 # What a sync mode does where the configuration does not say otherwise. Overwriting is no deletion of the rest, whatever
 # the generation ids say: PyAirbyte asks for it where a stream has neither key nor cursor.
 _MODES = {
@@ -108,7 +113,7 @@ def _target(configured: Any, given: Mapping[str, StreamSettings], objects: Mappi
         raise ValueError("The catalog has a stream without a name.")
     settings = given.get(name, StreamSettings(name))
     wanted = configured.get("destination_object_name") or settings.object or name
-    kind = next((one for one in objects.values() if form(one.name) == form(str(wanted))), None)
+    kind = object_named(str(wanted), objects)
     if kind is None:
         raise ValueError(
             f"The stream {name} is to be written to {wanted}, which is no object of ActiveCampaign's. Name one for it "
