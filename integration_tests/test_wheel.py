@@ -20,7 +20,7 @@ from emulator import Account, Emulator
 
 ROOT = Path(__file__).resolve().parent.parent
 DISTRIBUTION = "airbyte-activecampaign"
-PACKAGES = {"activecampaign_client", "source_activecampaign"}
+PACKAGES = {"activecampaign_client", "destination_activecampaign", "source_activecampaign"}
 COMMAND = "source-activecampaign"
 EDITABLE = Path(sys.executable).parent / COMMAND
 
