@@ -7,6 +7,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -57,7 +58,15 @@ def configured(*names: str, sync_mode: str = "append_dedup", **more: Any) -> Jso
 class Process:
     """A command of the destination, whose stdin stays open until it is closed."""
 
-    def __init__(self, folder: Path, command: str, *prefix: str, module: str = REAL, **files: Any) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        command: str,
+        *prefix: str,
+        module: str = REAL,
+        stdout: int = subprocess.PIPE,
+        **files: Any,
+    ) -> None:
         arguments = [*prefix, sys.executable, "-m", module, command]
         for name, content in files.items():
             path = folder / f"{name}.json"
@@ -67,7 +76,7 @@ class Process:
             arguments,
             cwd=ROOT,
             stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
+            stdout=stdout,
             stderr=subprocess.PIPE,
             env={**os.environ, "PYTHONWARNINGS": "ignore"},
         )
@@ -78,8 +87,8 @@ class Process:
             thread.start()
 
     def _read(self) -> None:
-        assert self.process.stdout
-        for one in self.process.stdout:
+        # Somebody else's, where another file was given.
+        for one in self.process.stdout or ():
             self.lines.append(one)
 
     def _read_errors(self) -> None:
@@ -89,20 +98,16 @@ class Process:
     def send(self, *lines: bytes) -> None:
         """Feed lines; once nobody reads them any more they are lost, as with PyAirbyte."""
         assert self.process.stdin
-        try:
+        with suppress(BrokenPipeError):
             for one in lines:
                 self.process.stdin.write(one)
             self.process.stdin.flush()
-        except BrokenPipeError:
-            pass
 
     def end(self) -> "Process":
         """Close stdin, and wait for the end."""
         assert self.process.stdin
-        try:
+        with suppress(BrokenPipeError):
             self.process.stdin.close()
-        except BrokenPipeError:
-            pass
         return self.wait()
 
     def wait(self) -> "Process":
@@ -172,12 +177,12 @@ class Destination:
     """The destination with one configuration."""
 
     def __init__(self, folder: Path, config: Mapping[str, Any]) -> None:
-        self._folder = folder
+        self.folder = folder
         self.config = dict(config)
         self.started: list[Process] = []
 
-    def start(self, command: str, *prefix: str, module: str = REAL, **files: Any) -> Process:
-        self.started.append(Process(self._folder, command, *prefix, module=module, config=self.config, **files))
+    def start(self, command: str, *prefix: str, **more: Any) -> Process:
+        self.started.append(Process(self.folder, command, *prefix, config=self.config, **more))
         return self.started[-1]
 
     def check(self) -> Process:

@@ -9,8 +9,9 @@ from typing import Any
 
 import pytest
 
-from emulator import Account, Emulator
+from emulator import Emulator
 from integration_tests.destination.connector import REAL, ROOT, Destination
+from integration_tests.source.connector import Connector
 from unit_tests.servers import answering, server
 
 Configure = Callable[..., Destination]
@@ -55,7 +56,10 @@ def test_a_right_that_is_missing_is_named(configure: Configure, emulator: Emulat
     [
         ({"api_key": "no key of this account"}, "ActiveCampaign did not accept the API key. Copy the API key from "),
         ({"api_url": "http://example.com"}, "The API URL must begin with https://"),
-        ({"api_url": "https://acme.example.invalid"}, "The host of the API URL"),
+        (
+            {"api_url": "https://acme.example.invalid"},
+            "The host of https://acme.example.invalid/api/3/users/me is unkno",
+        ),
         ({"tracking": {"actid": "x", "event_key": "y"}}, "The actid of the Event Tracking setting has to be a number"),
         ({"streams": [{"stream": "x", "object": "people"}]}, "The stream x is to be written to people, which is no "),
     ],
@@ -64,10 +68,7 @@ def test_what_is_wrong_is_said_in_one_sentence(configure: Configure, wrong: dict
     done = configure(**wrong).check()
     assert done.exit_code == 0
     assert done.connection["status"] == "FAILED"
-    if "host" not in sentence:
-        assert done.connection["message"].startswith(sentence)
-    else:
-        assert "acme.example.invalid" in done.connection["message"]
+    assert done.connection["message"].startswith(sentence)
 
 
 def test_a_url_that_leads_elsewhere_is_said(configure: Configure) -> None:
@@ -76,13 +77,10 @@ def test_a_url_that_leads_elsewhere_is_said(configure: Configure) -> None:
     assert done.connection["message"].startswith(f"The API URL {url} redirects to another address")
 
 
-def test_discover_offers_the_accounts_custom_fields_in_few_requests(tmp_path: Path, configure: Configure) -> None:
-    with Emulator(Account.demo(seed=1)) as emulator:
-        done = configure(api_url=emulator.url, api_key=emulator.api_key, deletions="unsubscribe").discover()
-        fields = emulator.account.stores["fields"] if hasattr(emulator.account, "stores") else None
-        assert len(emulator.requests) <= 8
+def test_discover_offers_the_accounts_custom_fields_in_few_requests(configure: Configure, emulator: Emulator) -> None:
+    done = configure(deletions="unsubscribe").discover()
+    assert len(emulator.requests) <= 8
     assert done.exit_code == 0, done.text
-    assert fields is None or fields
     [message] = done.of("DESTINATION_CATALOG")
     operations = message["destination_catalog"]["operations"]
     assert {(one["object_name"], one["sync_mode"]) for one in operations} >= {
@@ -96,12 +94,10 @@ def test_discover_offers_the_accounts_custom_fields_in_few_requests(tmp_path: Pa
 
 
 def test_discover_names_custom_fields_as_the_source_does(configure: Configure, emulator: Emulator) -> None:
-    from integration_tests.source.connector import Connector  # noqa: PLC0415
-
     destination = configure()
     [message] = destination.discover().of("DESTINATION_CATALOG")
     offered = message["destination_catalog"]["operations"][0]["json_schema"]["properties"]
-    contacts = Connector(destination._folder, destination.config).discover().stream("contacts")["json_schema"]
+    contacts = Connector(destination.folder, destination.config).discover().stream("contacts")["json_schema"]
     custom = {name: one for name, one in contacts["properties"].items() if name.startswith("custom_")}
     assert custom
     assert {name: one for name, one in offered.items() if name.startswith("custom_")} == custom

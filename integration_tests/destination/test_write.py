@@ -3,7 +3,6 @@
 import json
 import os
 import signal
-import subprocess
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -245,29 +244,13 @@ def test_a_signal_ends_it_in_time_and_acknowledges_nothing_more(configure: Confi
 
 
 def test_it_ends_when_nobody_reads_any_more(configure: Configure) -> None:
-    process = configure().start("write", "sh", "-c", 'exec "$@" > "$0"', "/dev/null", module=FAKE, catalog=CATALOG)
-    assert process.end().exit_code == 0
     read, written = os.pipe()
-    folder = Path(process.process.args[-1]).parent  # type: ignore[index,arg-type]
-    closed = subprocess.Popen(
-        [*process.process.args[4:]],  # type: ignore[index]
-        cwd=Path(__file__).parents[2],
-        stdin=subprocess.PIPE,
-        stdout=written,
-        stderr=subprocess.PIPE,
-    )
+    process = configure().start("write", module=FAKE, stdout=written, catalog=CATALOG)
     os.close(written)
     os.close(read)
-    assert closed.stdin
-    closed.stdin.write(record(do="CREATED") + state())
-    closed.stdin.flush()
-    assert closed.wait(PATIENCE_FOR_A_CLOSED_PIPE) == 128 + signal.SIGPIPE
-    assert folder.is_dir()
-    assert closed.stderr
-    assert closed.stderr.read() == b""
-
-
-PATIENCE_FOR_A_CLOSED_PIPE = 20
+    process.send(record(do="CREATED"), state())
+    assert process.wait().exit_code == 128 + signal.SIGPIPE
+    assert process.errors == b""
 
 
 def test_killed_at_any_moment_the_states_that_went_back_are_those_that_were_done(configure: Configure) -> None:

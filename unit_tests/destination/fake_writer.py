@@ -3,6 +3,7 @@
 import random
 import threading
 from collections.abc import Sequence
+from contextlib import suppress
 
 from activecampaign_client.account import Account
 from activecampaign_client.errors import ApiError
@@ -53,11 +54,9 @@ class FakeWriter:
 
     def _in_a_thread(self, target: Target, row: Row) -> None:
         def settle() -> None:
-            try:
+            # As a pool of threads does with what nobody asks for.
+            with suppress(ApiError):
                 self._settle(target, row, Rejection("email_invalid", "The email address is not valid."))
-            except ApiError:
-                # As a pool of threads does with what nobody asks for.
-                pass
 
         thread = threading.Thread(target=settle)
         thread.start()

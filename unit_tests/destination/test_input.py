@@ -3,6 +3,7 @@
 import os
 import threading
 from collections.abc import Iterator
+from contextlib import suppress
 
 import pytest
 
@@ -15,10 +16,8 @@ def pipe() -> Iterator[tuple[int, int]]:
     output, written = os.pipe()
     yield output, written
     for fd in (output, written):
-        try:
+        with suppress(OSError):
             os.close(fd)
-        except OSError:
-            pass
 
 
 def all_of(lines: Lines) -> list[bytes]:
