@@ -37,7 +37,7 @@ class FakeWriter:
         elif do == "reject":
             self._settle(target, row, Rejection("email_invalid", "The email address is not valid."))
         elif do in Outcome.__members__:
-            self._settle(target, row, Outcome[do])
+            self._settle(target, row, Outcome[str(do)])
         elif do != "lose":
             self._rows.append((target, row))
             self.most_in_hand = max(self.most_in_hand, len(self._rows))
