@@ -138,6 +138,11 @@ class Limits:
     total: float = math.inf
 
 
+# Whoever checks a connection sits in front of it: an answer within half a minute, whatever the server does. The start
+# of the process takes some seconds of it.
+CHECK = Limits(attempts=2, answer=10.0, total=22.0)
+
+
 class Attempts:
     """How a request ended so far, each time that it was sent: a status, or no answer at all."""
 
