@@ -6,6 +6,7 @@ from typing import Any
 from activecampaign_client.account import Account
 from destination_activecampaign.catalog import Mode, ObjectType, Target
 from destination_activecampaign.config import Config
+from destination_activecampaign.contacts.pipeline import ContactsWriter
 from destination_activecampaign.writer import Settle, Writer
 
 _TEXT: Mapping[str, Any] = {"type": ["null", "string"]}
@@ -67,4 +68,4 @@ def writer_of(targets: Sequence[Target], account: Account, config: Config, settl
 
     Raises ApiError, of the kind "config" with a sentence, where a stream cannot be written as it is configured.
     """
-    raise NotImplementedError
+    return ContactsWriter(targets, account, config, settle)
