@@ -10,6 +10,10 @@
     app               one request: recorded, paced, checked, hit by faults, answered
     endpoints/        the handlers of what is no plain list or row; a new module here is served at once
     reading           the handlers of what the table describes, on bodies, envelopes and query
+    writing           what the handlers of writes share, on sent (what comes in)
+    import_queue      imports that wait and are applied, on imports (what one row does)
+    contacts          how a write changes a contact and what belongs to it
+    writes            what was written, and when
     routing, calls    method and path to a handler, and what it gets
     mutate            changes while somebody reads
     account           the rows, and the one way to change them

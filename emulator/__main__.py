@@ -33,9 +33,10 @@ _FAULTS = """\
 
 faults:
   With --settings '{"faults": [...]}' it misbehaves on purpose. Each fault is an object: `kind`, and which requests it
-  hits: `path` (/contacts, /contacts/*), `query` (parameters they must have), `after` (how many are spared first),
-  `times` (how many are hit, all unless given), `every` (3: each third). `url`, `seconds` and `body` say more where the
-  kind needs it. The kinds:
+  hits: `method` (POST), `path` (/contacts, /contacts/*), `query` (parameters they must have), `after` (how many are
+  spared first), `times` (how many are hit, all unless given), `every` (3: each third). `url`, `seconds`, `body` and
+  `part` say more where the kind needs it; with `done` the request was carried out before an answer that is made up.
+  The kinds:
 """
 
 _CONTROL = """\
@@ -46,6 +47,7 @@ from another process, without a key:
   GET POST         $URL/_emulator/rows/RESOURCE     all rows; add one from a JSON object of its fields
   PATCH DELETE     $URL/_emulator/rows/RESOURCE/ID  change or remove one
   GET DELETE       $URL/_emulator/requests          what was asked, and how fast; forget it
+  GET DELETE       $URL/_emulator/writes            what the API wrote to contacts, in order; forget it
   GET POST DELETE  $URL/_emulator/mutate            change rows while somebody reads: a JSON object with
                                                     inserts_per_second, updates_per_second, deletes_per_second,
                                                     resources and seed; DELETE ends it. All say what was changed.
@@ -88,8 +90,8 @@ def _parser() -> argparse.ArgumentParser:
         default="demo",
         metavar="NAME",
         help="demo, the default, is small and has every quirk: 250 contacts, 130 deals; unflattering is one after "
-        "years, with rows whose owners are gone and dates that are null; any other name gives a generated account of "
-        "1000 contacts",
+        "years, with rows whose owners are gone and dates that are null; empty has users and nothing else; any other "
+        "name gives a generated account of 1000 contacts",
     )
     account.add_argument(
         "--seed", type=int, default=1, metavar="NUMBER", help="another number is another account (default: 1)"
@@ -154,7 +156,7 @@ def _emulator(given: argparse.Namespace) -> Emulator:
     rows = dict(given.rows)
     more: dict[str, Any] = {"contacts": rows.pop("contacts")} if "contacts" in rows else {}
     more |= {"seed": given.seed, "rows": rows, "now": given.now}
-    makers = {"demo": Account.demo, "unflattering": Account.unflattering}
+    makers = {"demo": Account.demo, "unflattering": Account.unflattering, "empty": Account.empty}
     account = makers[given.account](**more) if given.account in makers else Account(given.account, **more)
     options = {s.name: getattr(given, s.name) for s in fields(Settings) if getattr(given, s.name, None) is not None}
     return Emulator(account, port=given.port, **{**options, **given.settings})

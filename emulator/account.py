@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -18,6 +20,8 @@ from .table import resources
 from .watch import Watch
 
 FIXED_NOW = "2026-10-01T12:00:00Z"
+
+_ALWAYS_THERE = {"users", "groups"}  # also in an account that is new
 
 
 class Account:
@@ -68,6 +72,9 @@ class Account:
         self.watches: dict[str, Watch] = {}
         self._world = World(seed, read_instant(now), sizes, dict(gone or {}), null_dates, self.link_base, self.store)
         self._stores: dict[str, Store] = {}
+        self._views: dict[str, list[Store]] = defaultdict(list)
+        self._shows_parent = {n for n, r in self.table.items() if any("parent " in e for e in r.fields.values())}
+        self._counts = {n for n, r in self.table.items() if any("counted " in e for e in r.fields.values())}
 
     @classmethod
     def demo(cls, seed: int = 1, **more: Any) -> Account:
@@ -90,6 +97,13 @@ class Account:
         contacts = more.pop("contacts", 150)
         return cls("unflattering", seed=seed, contacts=contacts, rows=rows, gone=gone, null_dates=True, **more)
 
+    @classmethod
+    def empty(cls, seed: int = 1, **more: Any) -> Account:
+        """A new account: its users, and no row of anything else. `add_field` and its like put in what it defines."""
+        none = {n: 0 for n, r in resources().items() if r.per is None and r.view_of is None and n not in _ALWAYS_THERE}
+        rows = {**none, **dict(more.pop("rows", None) or {})}
+        return cls("empty", seed=seed, contacts=more.pop("contacts", 0), rows=rows, **more)
+
     # --- rows -------------------------------------------------------------------------------------------
 
     def store(self, name: str) -> Store:
@@ -104,7 +118,10 @@ class Account:
                     resource = self.table.get(name)
                     if resource is None:
                         raise KeyError(f"no such resource: {name}")
-                    self._stores[name] = Store(self._world, resource, compile_columns(resource))
+                    made = Store(self._world, resource, compile_columns(resource))
+                    if made.origin is not None:
+                        self._views[made.origin.name].append(made)
+                    self._stores[name] = made
                 return self._stores[name]
         return found
 
@@ -206,22 +223,75 @@ class Account:
         touched = store.resource.touches
         if touched and parent is not None and store.parent_store is not None and store.parent_store.exists(parent):
             store.parent_store.touch(parent, updated)
-            self._forget_around(store.parent_store, parent, None)
+            self._forget_views(store.parent_store, parent)
             if touched in self.watches:
                 self.watches[touched].updated.append(store.parent_store.id_of(parent))
 
     def _forget_around(self, store: Store, index: int, parent: int | None) -> None:
         """Rendered rows elsewhere that show something of a row that changed."""
-        for other in list(self._stores.values()):
-            if other.origin is store:
-                other.version += 1
-                other.selections.clear()
-                other.forget(index)
+        self._forget_views(store, index)
         if parent is not None and store.parent_store is not None:
             store.parent_store.forget(parent)
         for name in store.resource.children:
-            if name in self._stores:
+            if name in self._shows_parent and name in self._stores:
                 self._stores[name].forget()
+        for target in store.resource.forward.values():
+            if target in self._counts and target in self._stores:
+                self._stores[target].forget()
+
+    def _forget_views(self, store: Store, index: int) -> None:
+        for view in self._views[store.name]:
+            view.version += 1
+            view.selections.clear()
+            view.forget(index)
+
+    # --- what an account defines -------------------------------------------------------------------------
+
+    def add_field(
+        self, title: str, kind: str = "text", *, tag: str | None = None, options: Sequence[str] = (), **more: Any
+    ) -> str:
+        """Define a custom field of contacts, on all lists, and return its id.
+
+        `kind` is text, textarea, date, datetime, dropdown, listbox, radio, checkbox, hidden or number; the
+        personalization tag is made from the title unless given. `more` are columns of the field.
+
+        >>> account = Account.empty()
+        >>> account.add_field("Shoe size", "radio", options=["S", "L"])
+        '1'
+        >>> account.rows("fields")[0]["perstag"], [option["value"] for option in account.rows("fieldOptions")]
+        ('SHOE_SIZE', ['S', 'L'])
+        """
+        with self.lock:
+            perstag = re.sub(r"[^A-Z0-9]+", "_", title.upper()).strip("_") if tag is None else tag
+            field = self.insert("fields", title=title, type=kind, perstag=perstag, **{"isrequired": "0", **more})
+            self.insert("fieldRels", field=field, relid="0")
+            for place, option in enumerate(options, 1):
+                self.insert("fieldOptions", field=field, value=option, label=option, orderid=str(place))
+            return field
+
+    def add_account_field(self, label: str, kind: str = "text", *, options: Sequence[str] = (), **more: Any) -> str:
+        """Define a custom field of accounts and return its id; `kind` may be currency or multiselect besides."""
+        columns = {
+            "fieldOptions": list(options) or None,
+            "fieldDefault": "",
+            "personalization": "ACCT_" + re.sub(r"[^A-Z0-9]+", "_", label.upper()).strip("_"),
+            **more,
+        }
+        return self.insert("accountCustomFieldMeta", fieldLabel=label, fieldType=kind, **columns)
+
+    def add_list(self, name: str, stringid: str | None = None, **more: Any) -> str:
+        """Add a list and return its id; its string id is made from its name unless given."""
+        made = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")
+        return self.insert("lists", name=name, stringid=made if stringid is None else stringid, **more)
+
+    def add_tag(self, name: str, kind: str = "contact", description: str = "") -> str:
+        """Add a tag of a kind, contact or template, and return its id."""
+        return self.insert("tags", tag=name, tagType=kind, description=description, deleted="0")
+
+    def add_exclusion(self, phrase: str, match: str = "exact", channel: str = "all", lists: Sequence[str] = ()) -> str:
+        """Exclude emails that are (`exact`), `begin` or `end` with a phrase: from some lists, or from the account."""
+        fields = {"matchPhrase": phrase, "matchType": match, "channel": channel, "hidden": False, "lists": list(lists)}
+        return self.insert("exclusions", **fields)
 
     # --- bookkeeping ------------------------------------------------------------------------------------
 

@@ -46,7 +46,7 @@ class Api:
             return
         request = self._record(scope, body)
         routes = next((one for one in self.sites if request.path.startswith(one.site.prefix)), None)
-        paced, remaining = routes is None or routes.site.paced, 0
+        paced, remaining = self._is_paced(request, routes), 0
         if paced:
             admitted, remaining = self.limiter.admit(request.time)
             request.throttled = not admitted
@@ -55,7 +55,8 @@ class Api:
             answer = Answer(429, b'{"message":"Too Many Requests"}')
         else:
             if routes is not None:
-                fault = self.settings.fault_for(request.path.removeprefix("/api/3").rstrip("/"), request.query)
+                path = request.path.removeprefix("/api/3").rstrip("/")
+                fault = self.settings.fault_for(path, request.query, request.method)
             request.fault = fault.kind if fault is not None else None
             if delay := self._latency(request) + (fault.seconds if fault is not None else 0):
                 await asyncio.sleep(delay)
@@ -63,12 +64,21 @@ class Api:
                 _reset(send)
                 return
             answer = self._answer(request, routes, fault)
+            if fault is not None and fault.kind == "drop_after":
+                _reset(send)
+                return
         if paced:
             answer.headers.update(self.limiter.headers(remaining))
         if request.throttled and self.settings.retry_after is not None:
             answer.headers["Retry-After"] = str(self.settings.retry_after)
         request.status = answer.status
         await _respond(send, answer, midway=fault is not None and fault.kind == "drop_midway")
+
+    def _is_paced(self, request: Request, routes: Routes | None) -> bool:
+        """Whether a request spends of the account's requests per second; of the importer's that is not known."""
+        if request.method == "POST" and request.path == "/api/3/import/bulk_import":
+            return self.settings.import_paced
+        return routes is None or routes.site.paced
 
     def _record(self, scope: Scope, body: bytes) -> Request:
         pairs = parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True)
@@ -92,7 +102,11 @@ class Api:
         if routes is None:
             return web_page(404)
         made = made_up(fault)
-        return made if made is not None else spoiled(self._handled(request, routes, fault), fault)
+        if made is not None:
+            if fault is not None and fault.done:
+                self._handled(request, routes, fault)
+            return made
+        return spoiled(self._handled(request, routes, fault), fault)
 
     def _handled(self, request: Request, routes: Routes, fault: Fault | None) -> Answer:
         path = request.path[len(routes.site.prefix) :].rstrip("/")

@@ -15,6 +15,7 @@ from starlette.routing import Route
 from .app import Api
 from .calls import Request
 from .mutate import Mutator, Plan
+from .writes import Writes
 
 CONTROL = "/_emulator"
 
@@ -77,6 +78,8 @@ class Control:
             (f"{CONTROL}/rows/{{resource}}/{{id}}", self.delete, ["DELETE"]),
             (f"{CONTROL}/requests", self.requests, ["GET"]),
             (f"{CONTROL}/requests", self.clear_requests, ["DELETE"]),
+            (f"{CONTROL}/writes", self.writes, ["GET"]),
+            (f"{CONTROL}/writes", self.clear_writes, ["DELETE"]),
             (f"{CONTROL}/mutate", self.mutation, ["GET"]),
             (f"{CONTROL}/mutate", self.start_mutation, ["POST"]),
             (f"{CONTROL}/mutate", self.stop_mutation, ["DELETE"]),
@@ -139,6 +142,13 @@ class Control:
 
     async def clear_requests(self, request: HttpRequest) -> Response:
         self.api.requests.clear()
+        return _json({})
+
+    async def writes(self, request: HttpRequest) -> Response:
+        return _json({"writes": [write.as_json() for write in list(self.api.memory.of(Writes))]})
+
+    async def clear_writes(self, request: HttpRequest) -> Response:
+        self.api.memory.of(Writes).clear()
         return _json({})
 
     async def mutation(self, request: HttpRequest) -> Response:

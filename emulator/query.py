@@ -87,7 +87,7 @@ def select(store: Store, pairs: Pairs, settings: Settings) -> Sequence[int]:
         tuple((f.what, f.value, f.operator) for f in rest),
         tuple(wanted),
         order,
-        (settings.filter_zone, settings.honour_offset, settings.after_inclusive),
+        (settings.filter_zone, settings.honour_offset, settings.after_inclusive, settings.email_case),
         tuple((f.what, f.value) for f in bounds) if wanted and wanted[0][0] != "id" else (),
     )
     found = store.selections.get(key)
@@ -157,8 +157,9 @@ def _filtered(store: Store, filters: list[Filter], settings: Settings) -> Sequen
         by_name.setdefault(one.what, []).append(one)
     for what, same in by_name.items():
         if what.endswith(" in"):  # ids[]=1&ids[]=2 or ids=1,2
-            ids = {part for one in same for part in one.value.split(",")}
-            indexes = [i for i in indexes if store.id_of(i) in ids]
+            parts = {part for one in same for part in one.value.split(",")}
+            wanted = {index for part in parts if (index := store.index_of(part)) is not None}
+            indexes = sorted(wanted) if indexes is store.alive else [i for i in indexes if i in wanted]
             continue
         for one in same:
             indexes = _narrowed(store, indexes, one, settings)
@@ -187,6 +188,9 @@ def _narrowed(store: Store, indexes: Sequence[int], one: Filter, settings: Setti
     if operation in {">=", "<="}:
         number = float(read_number(wanted, 0)) * 100
         return [i for i in indexes if _compare(float(store.value(i, names[0]) or 0), operation, number)]
+    if operation == "is":
+        found = store.rows_with(names[0], wanted, settings.email_case == "ignored")
+        return found if indexes is store.alive else [i for i in indexes if i in found]
     test = tests[operation]
     return [i for i in indexes if any(test(_text(store.value(i, name))) for name in names)]
 

@@ -17,6 +17,7 @@ from .control import CONTROL, Control
 from .endpoints import all_routes
 from .mutate import Mutator
 from .settings import Settings
+from .writes import Write, Writes
 
 _START_SECONDS = 30
 
@@ -92,6 +93,11 @@ class Emulator:
     def requests(self) -> list[Request]:
         """What was asked so far, in the order of arrival."""
         return self.api.requests
+
+    @property
+    def writes(self) -> list[Write]:
+        """What the API wrote to contacts so far, in the order in which it was carried out."""
+        return self.api.memory.of(Writes)
 
     @property
     def mutator(self) -> Mutator:

@@ -16,6 +16,7 @@ FAULT_KINDS = {
     "html": "a 200 that is a web page",
     "drop": "the connection is reset before an answer, and nothing was done",
     "drop_midway": "the connection is reset in the middle of the answer, and everything was done",
+    "drop_after": "the connection is reset before an answer, and everything was done",
     "hang": "`seconds` of silence, then the proper answer",
     "redirect": "a 302 to `url`",
     "envelope": "a 200 whose record key is another one",
@@ -24,6 +25,9 @@ FAULT_KINDS = {
     "total_absent": "meta has no total",
     "ignore_offset": "every page is the first one",
     "limit_50": "no page has more than 50 rows",
+    "batch_failed": "an import (/import/bulk_import) is queued, and ends as failed when `part` of it was applied",
+    "batch_interrupted": "the same, and ends as interrupted",
+    "batch_stuck": "the same, and never ends",
 }
 
 
@@ -31,9 +35,11 @@ FAULT_KINDS = {
 class Fault:
     """One misbehaviour, deterministic: of the requests that match, skip `after`, then hit `times` of them.
 
-    `path` is matched under /api/3 (`/contacts`, wildcards allowed: `/contacts/*`), for other hosts with their prefix;
-    `query` must be contained in the request's query. With `every=3` only each third matching request is hit. `body`
-    is what an error status says. Raises ValueError for a kind that FAULT_KINDS does not have.
+    `method` is that of the requests, "*" for any. `path` is matched under /api/3 (`/contacts`, wildcards allowed:
+    `/contacts/*`), for other hosts with their prefix; `query` must be contained in the request's query. With `every=3`
+    only each third matching request is hit. `body` is what an error status says. With `done` the request was carried
+    out before an answer that is made up (a status, empty, html): a gateway that gave up too early. `part` is the share
+    of an import's contacts, 0 to 1. Raises ValueError for a kind that FAULT_KINDS does not have.
     """
 
     kind: str
@@ -45,6 +51,9 @@ class Fault:
     url: str = ""
     seconds: float = 0.0
     body: str | None = None
+    method: str = "*"
+    done: bool = False
+    part: float = 0.0
     seen: int = 0
     hits: int = 0
 
@@ -52,8 +61,10 @@ class Fault:
         if self.kind not in FAULT_KINDS:
             raise ValueError(f"unknown fault {self.kind!r}; known: {', '.join(sorted(FAULT_KINDS))}")
 
-    def strikes(self, path: str, query: Mapping[str, str]) -> bool:
+    def strikes(self, path: str, query: Mapping[str, str], method: str = "GET") -> bool:
         """Whether it hits this request; counts it."""
+        if self.method not in {"*", method}:
+            return False
         if not fnmatchcase(path, self.path) or any(query.get(k) != v for k, v in self.query.items()):
             return False
         self.seen += 1
@@ -144,21 +155,157 @@ class Settings:
         default="new", metadata={"about": "shape of dealCustomFieldData beside deals: new, old or absent"}
     )
 
+    # Writes. Where documents and recordings disagree, or nothing is known, there is a setting.
+    write_statuses: str = field(
+        default="recorded",
+        metadata={
+            "about": "status of what creates or updates: recorded (201 if it created, else 200), or documented (sync "
+            "and contactTags always 201, fieldValues and contactLists always 200)",
+            "one_of": ("recorded", "documented"),
+        },
+    )
+    email_case: str = field(
+        default="ignored",
+        metadata={"about": "case of an email that is looked up: ignored, or matters", "one_of": ("ignored", "matters")},
+    )
+    existing_tag: str = field(
+        default="returned",
+        metadata={
+            "about": "POST /tags with a name that exists in whatever case: returned (200), refused (422), "
+            "or the database's error text with the status 400 or 500",
+            "one_of": ("returned", "refused", "400", "500"),
+        },
+    )
+    field_tags: str = field(
+        default="refused",
+        metadata={
+            "about": "a personalization tag or title where a contact's values need the id of a field: refused (422), "
+            "or ignored as unknown ids are",
+            "one_of": ("refused", "ignored"),
+        },
+    )
+    value_checks: str = field(
+        default="off",
+        metadata={
+            "about": "values that do not fit their field (no such option, no date, no number): off (stored as sent), "
+            "or on (422; an import fails for the contact)",
+            "one_of": ("off", "on"),
+        },
+    )
+    account_changes: str = field(
+        default="applied",
+        metadata={
+            "about": "PUT /accountContacts with another account: applied, or ignored in silence",
+            "one_of": ("applied", "ignored"),
+        },
+    )
+    custom_field_save_status: str = field(
+        default="success",
+        metadata={"about": "what accounts say of their custom fields; anything but success: these are not saved"},
+    )
+
+    # The importer.
+    import_seconds: float = field(
+        default=60, metadata={"about": "seconds of the minute in which 100 imports are taken, 20 with one contact"}
+    )
+    import_paced: bool = field(
+        default=True, metadata={"about": "whether POST /import/bulk_import counts as one of the requests per second"}
+    )
+    import_bytes: int = field(
+        default=399_999, metadata={"about": "largest body that the importer takes; other documents say 400000"}
+    )
+    import_content_type: str = field(
+        default="text/html; charset=UTF-8", metadata={"about": "Content-Type of POST /import/bulk_import (recorded)"}
+    )
+    import_success_key: str = field(
+        default="success",
+        metadata={
+            "about": "how the importer spells it: success (recorded), or Success (documented)",
+            "one_of": ("success", "Success"),
+        },
+    )
+    import_failure_reasons: str = field(
+        default="objects",
+        metadata={
+            "about": 'failureReasons of rows: objects ({"contact": 1, "failureReason": ...}), or strings',
+            "one_of": ("objects", "strings"),
+        },
+    )
+    import_false_seconds: float = field(
+        default=1, metadata={"about": "how long the status of a new import is false (measured: the first second)"}
+    )
+    import_delay: float = field(
+        default=1,
+        metadata={"about": "seconds in which an import whose turn it is waits and is claimed before it is active"},
+    )
+    import_contacts_per_second: float = field(
+        default=1000, metadata={"about": "how fast an active import is applied; 0: at once"}
+    )
+    import_order: str = field(
+        default="one by one",
+        metadata={
+            "about": "how several imports are applied: one by one, or parallel",
+            "one_of": ("one by one", "parallel"),
+        },
+    )
+    import_duplicates: str = field(
+        default="last",
+        metadata={
+            "about": "which row of an import wins that has the same email twice: last or first",
+            "one_of": ("last", "first"),
+        },
+    )
+    import_empty: str = field(
+        default="clear",
+        metadata={
+            "about": "an empty text in an import: clear (it overwrites), ignore, or reject (400, nothing is queued)",
+            "one_of": ("clear", "ignore", "reject"),
+        },
+    )
+    import_accounts: str = field(
+        default="create",
+        metadata={
+            "about": "customer_acct_name that no account has: create it, or ignore",
+            "one_of": ("create", "ignore"),
+        },
+    )
+    import_account_links: str = field(
+        default="replace",
+        metadata={
+            "about": "customer_acct_name of a contact that has another account: replace or keep that",
+            "one_of": ("replace", "keep"),
+        },
+    )
+    import_exclusion: str = field(
+        default="either",
+        metadata={
+            "about": "where exclude_automations is heeded: either, top (of the body), contact, or nowhere",
+            "one_of": ("either", "top", "contact", "nowhere"),
+        },
+    )
+    contact_limit: int | None = field(
+        default=None, metadata={"about": "contacts of the account's plan; imports skip further ones. null: no limit"}
+    )
+
     faults: list[Fault] = field(default_factory=list, metadata={"about": "misbehaviours, see below"})
 
     def patch(self, changes: Mapping[str, Any]) -> None:
         """Apply a JSON object; a name that does not exist is an error, so that a typo cannot pass a test.
 
-        Raises ValueError for such a name, and for a fault of an unknown kind.
+        Raises ValueError for such a name, for a word that is none of a setting's, and for a fault of an unknown kind.
         """
-        known = {f.name for f in fields(self)}
-        unknown = sorted(set(changes) - known)
+        known = {f.name: f for f in fields(self)}
+        unknown = sorted(set(changes) - set(known))
         if unknown:
             raise ValueError(f"unknown settings: {', '.join(unknown)}")
+        for name, value in changes.items():
+            words = known[name].metadata.get("one_of")
+            if words and value not in words:
+                raise ValueError(f"{name} is one of {', '.join(words)}, not {value!r}")
         for name, value in changes.items():
             ready = [f if isinstance(f, Fault) else Fault(**f) for f in value] if name == "faults" else value
             setattr(self, name, ready)
 
-    def fault_for(self, path: str, query: Mapping[str, str]) -> Fault | None:
+    def fault_for(self, path: str, query: Mapping[str, str], method: str = "GET") -> Fault | None:
         """The first fault that hits a request."""
-        return next((fault for fault in self.faults if fault.strikes(path, query)), None)
+        return next((fault for fault in self.faults if fault.strikes(path, query, method)), None)

@@ -116,7 +116,7 @@ class Store:
         self.changed_times: dict[int, tuple[int, int]] = {}
         self.dead: set[int] = set()
         self._moved_children: dict[str, set[int]] = {}
-        self._indexes: dict[str, ValueIndex] = {}
+        self._indexes: dict[tuple[str, bool], ValueIndex] = {}
         self._cache: dict[int, bytes] = {}
         self._uuid_index: dict[str, int] = {}
         self._arrays: dict[str, array[int]] = {}
@@ -295,14 +295,22 @@ class Store:
             result += sorted(i for i in moved if i not in self.dead)
         return result
 
-    def rows_with(self, field: str, value: str) -> list[int]:
-        """Indexes of the existing rows whose field has a value (as text), in ascending order.
+    def rows_with(self, field: str, value: str, folded: bool = False) -> list[int]:
+        """Indexes of the existing rows whose field has a value (as text; null is ""), in ascending order.
 
-        The first look-up by a field goes through all rows; changes then keep what it found up to date.
+        `folded`: in whatever case. The first look-up by a field goes through all rows; changes then keep what it found
+        up to date.
         """
-        if field not in self._indexes:
-            self._indexes[field] = ValueIndex((i, str(self.value(i, field))) for i in self.alive)
-        return self._indexes[field].rows_with(value)
+        key = field, folded
+        if key not in self._indexes:
+            self._indexes[key] = ValueIndex((i, self._indexed(i, key)) for i in self.alive)
+        return self._indexes[key].rows_with(value.casefold() if folded else value)
+
+    def _indexed(self, index: int, key: tuple[str, bool]) -> str:
+        field, folded = key
+        value = self.value(index, field)
+        text = "" if value is None else str(value)
+        return text.casefold() if folded else text
 
     def related_ids(self, row_id: str, relation: str) -> list[str]:
         spec = self.resource.relations[relation]
@@ -342,7 +350,7 @@ class Store:
         cached = self._cache.get(index)
         if cached is None:
             cached = orjson.dumps(self.render(index))
-            if self.base <= _CACHE_ROWS:
+            if self.slots <= _CACHE_ROWS:
                 self._cache[index] = cached
         return cached
 
@@ -386,6 +394,7 @@ class Store:
         """Remove a row that exists."""
         self._alive.kill(index)
         self.dead.add(index)
+        self._leave_owner(index)
         self._changed(index)
 
     def _check(self, fields: Mapping[str, Any]) -> None:
@@ -414,17 +423,22 @@ class Store:
                 values.setdefault(other, fields[alias])
         by = self.resource.by
         if by in values and self.parent_store is not None:
-            for moved in self._moved_children.values():
-                moved.discard(index)
+            self._leave_owner(index)
             self._moved_children.setdefault(str(values[by]), set()).add(index)
-        self.overrides[index] = {**self.overrides.get(index, {}), **values}
+        self.overrides[index] = {**self.overrides.get(index, _UNCHANGED), **values}
+
+    def _leave_owner(self, index: int) -> None:
+        """A row is no longer among those that were written for its owner."""
+        owner = self.overrides.get(index, _UNCHANGED).get(self.resource.by or "")
+        if owner is not None and (moved := self._moved_children.get(str(owner))) is not None:
+            moved.discard(index)
 
     def _changed(self, index: int) -> None:
         self.version += 1
         self.selections.clear()
         self.forget(index)
-        for field, found in self._indexes.items():
+        for key, found in self._indexes.items():
             if self.exists(index):
-                found.put(index, str(self.value(index, field)))
+                found.put(index, self._indexed(index, key))
             else:
                 found.drop(index)

@@ -32,6 +32,8 @@ class ValueIndex:
 
     def put(self, row: int, value: str) -> None:
         """From now on the row has this value, whatever it had before."""
+        if self._value.get(row) == value:
+            return
         self.drop(row)
         self._value[row] = value
         insort(self._rows.setdefault(value, []), row)

@@ -127,7 +127,7 @@ def entity_value(row: Row) -> tuple[str, Any, str | None]:
     index = _field_index(row, resource, "customFieldId")
     number, other = row.number(_ENTITY), row.number(_ENTITY_MORE)
     written = row.written
-    kind = definition(resource, index).type if index is not None else "text"
+    kind = _entity_type(row, resource, index)
     currency = ("usd", "eur", "cad")[number % 3] if kind == "currency" else None
     if "fieldValue" in written:
         return kind, written["fieldValue"], written.get("fieldCurrency", currency)
@@ -136,6 +136,13 @@ def entity_value(row: Row) -> tuple[str, Any, str | None]:
     if other % 13 == 0:
         return kind, None, currency
     return kind, _entity_json(definition(resource, index), row, number), currency
+
+
+def _entity_type(row: Row, resource: str, index: int | None) -> str:
+    fields = row.world.store(resource)
+    if index is None:
+        return "text"
+    return definition(resource, index).type if index < fields.base else str(fields.value(index, "fieldType"))
 
 
 _ENTITY, _ENTITY_MORE = salt_of("entity_value"), salt_of("entity_more")

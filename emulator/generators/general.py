@@ -130,6 +130,28 @@ def _lookup(args: list[str], field: str) -> Function:
     return value
 
 
+@maker("counted")
+def _counted(args: list[str], field: str) -> Function:
+    """`counted CHILD FIELD [FIELD=VALUE] ELSE X`: how many rows refer to one that was added; a generated row has X."""
+    match = re.fullmatch(r"(\w+) (\w+)(?: (\w+)=(\S+))? ELSE (.+)", " ".join(args))
+    if match is None:
+        raise ValueError(f"field {field}: counted what?")
+    child, reference, column, wanted, otherwise = match.groups()
+    generated = compile_expression(otherwise, field)
+
+    def value(row: Row) -> Any:
+        made = generated(row)
+        if row.index < row.store.base:
+            return made
+        rows = row.world.store(child)
+        found = rows.rows_with(reference, row.id)
+        if column:
+            found = [i for i in found if rows.value(i, column) == wanted]
+        return type(made)(len(found))
+
+    return value
+
+
 @maker("when")
 def _when(args: list[str], field: str) -> Function:
     """`when FIELD=A,B THEN X ELSE Y`"""

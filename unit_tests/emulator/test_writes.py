@@ -52,8 +52,9 @@ def test_given_a_deleted_tag_when_deleted_again_then_it_is_404(own: Client) -> N
 @pytest.mark.parametrize(
     ("method", "path", "status", "allowed"),
     [
-        ("POST", "contacts", 405, "GET"),
-        ("PUT", "contacts/1", 405, "GET"),
+        ("POST", "deals", 405, "GET"),
+        ("PUT", "deals/1", 405, "GET"),
+        ("POST", "contacts/1", 405, "DELETE, GET, PATCH, PUT"),
         ("POST", "tags/1", 405, "DELETE, GET"),
         ("PATCH", "customObjects/records/a-schema/a-record", 405, "GET"),
         ("PUT", "customObjects/records/a-schema/a-record", 405, "GET"),
@@ -112,18 +113,18 @@ def serve(client: Client, routes: Routes) -> None:
 def test_given_a_handler_for_json_when_written_then_the_row_is_there(own: Client) -> None:
     routes = Routes()
 
-    @routes.on("POST", "tags")
+    @routes.on("POST", "notes")
     def create(call: Call) -> Answer:
-        tag = orjson.loads(call.request.body)["tag"]
-        return json_answer({"tag": {**tag, "id": call.account.insert("tags", **tag)}}, 201)
+        note = orjson.loads(call.request.body)["note"]
+        return json_answer({"note": {**note, "id": call.account.insert("notes", **note)}}, 201)
 
     serve(own, routes)
-    response = own.send("POST", "tags", {"tag": {"tag": "fresh", "tagType": "contact"}})
+    response = own.send("POST", "notes", {"note": {"note": "fresh", "reltype": "Deal"}})
     assert response.status_code == 201
-    assert own.json(f"tags/{response.json()['tag']['id']}")["tag"]["tag"] == "fresh"
-    assert own.send("PUT", "tags").headers["Allow"] == "GET, POST"
+    assert own.json(f"notes/{response.json()['note']['id']}")["note"]["note"] == "fresh"
+    assert own.send("PUT", "notes").headers["Allow"] == "GET, POST"
     recorded = own.emulator.requests[0]
-    assert (recorded.method, json.loads(recorded.body)) == ("POST", {"tag": {"tag": "fresh", "tagType": "contact"}})
+    assert (recorded.method, json.loads(recorded.body)) == ("POST", {"note": {"note": "fresh", "reltype": "Deal"}})
     assert own.control("GET", "requests")["requests"][0]["body"] == recorded.body.decode()
 
 
@@ -159,13 +160,13 @@ def test_given_a_second_host_then_forms_need_no_key_and_spend_nothing(own: Clien
 def test_given_a_large_body_when_written_then_it_arrives_whole(own: Client) -> None:
     routes, sizes = Routes(), []
 
-    @routes.on("POST", "import/bulk_import")
-    def queue(call: Call) -> Answer:
+    @routes.on("POST", "notes")
+    def create(call: Call) -> Answer:
         sizes.append(len(call.request.body))
         return json_answer({})
 
     serve(own, routes)
-    assert own.send("POST", "import/bulk_import", {"text": "x" * 400_000}).status_code == 200
+    assert own.send("POST", "notes", {"text": "x" * 400_000}).status_code == 200
     assert sizes == [len(json.dumps({"text": "x" * 400_000}))]
 
 
@@ -180,30 +181,30 @@ def test_given_a_handler_when_it_runs_then_nobody_else_changes_rows(own: Client)
 
     with ThreadPoolExecutor(1) as another_thread:
 
-        @routes.on("POST", "tags")
+        @routes.on("POST", "notes")
         def create(call: Call) -> Answer:
             return json_answer({"others": another_thread.submit(try_to_change).result(5)})
 
         serve(own, routes)
-        assert own.send("POST", "tags").json() == {"others": False}
+        assert own.send("POST", "notes").json() == {"others": False}
         assert another_thread.submit(try_to_change).result(5)
 
 
 def test_given_a_client_that_hangs_up_in_a_body_then_no_handler_runs(own: Client) -> None:
     routes, bodies = Routes(), list[bytes]()
 
-    @routes.on("POST", "tags")
+    @routes.on("POST", "notes")
     def create(call: Call) -> Answer:
         bodies.append(call.request.body)
         return json_answer({})
 
     serve(own, routes)
     host, port = own.emulator.url.removeprefix("http://").split(":")
-    head = f"POST /api/3/tags HTTP/1.1\r\nHost: x\r\nApi-Token: {own.emulator.api_key}\r\nContent-Length: 100\r\n\r\n"
+    head = f"POST /api/3/notes HTTP/1.1\r\nHost: x\r\nApi-Token: {own.emulator.api_key}\r\nContent-Length: 100\r\n\r\n"
     with socket.create_connection((host, int(port)), timeout=5) as connection:
-        connection.sendall(head.encode() + b'{"tag": ')
+        connection.sendall(head.encode() + b'{"note": ')
     until(lambda: len(own.emulator.server.server_state.connections) <= 1)
-    assert own.send("POST", "tags", {}).status_code == 200
+    assert own.send("POST", "notes", {}).status_code == 200
     assert bodies == [b"{}"]
     assert len(own.emulator.requests) == 1
 
