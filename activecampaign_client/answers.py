@@ -136,12 +136,12 @@ def is_throttled(outcome: Answer | requests.RequestException) -> bool:
     if outcome.request.pace and outcome.status == requests.codes.bad_request and outcome.is_json:
         body = outcome.body
         return isinstance(body, Mapping) and str(body.get("message")).lower().startswith("rate limit")
-    return outcome.status == requests.codes.too_many_requests
+    return bool(outcome.status == requests.codes.too_many_requests)
 
 
 def _status_of(outcome: Answer | requests.RequestException) -> int:
     if is_throttled(outcome):
-        return requests.codes.too_many_requests
+        return int(requests.codes.too_many_requests)
     return outcome.status if isinstance(outcome, Answer) else Attempts.NO_ANSWER
 
 

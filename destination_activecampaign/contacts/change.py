@@ -112,21 +112,19 @@ def merge(earlier: Change, later: Change) -> Change | None:
     if earlier.ending and bool(earlier.lists) is not bool(later.lists):
         # All lists and some of them.
         return None
-    if later.whole_tags is not None:
-        tags = {"whole_tags": later.whole_tags, "add_tags": later.add_tags, "remove_tags": later.remove_tags}
-    else:
+    if later.whole_tags is None:
         added = {key: name for key, name in earlier.add_tags.items() if key not in later.remove_tags}
-        tags = {
-            "whole_tags": earlier.whole_tags,
-            "add_tags": {**added, **later.add_tags},
-            "remove_tags": (earlier.remove_tags - later.add_tags.keys()) | later.remove_tags,
-        }
+        later = replace(
+            later,
+            whole_tags=earlier.whole_tags,
+            add_tags={**added, **later.add_tags},
+            remove_tags=(earlier.remove_tags - later.add_tags.keys()) | later.remove_tags,
+        )
     return replace(
-        earlier,
+        later,
         email=later.email or earlier.email,
         standard={**earlier.standard, **later.standard},
         values={**earlier.values, **later.values},
         lists={**earlier.lists, **later.lists},
         account=earlier.account if later.account is None else later.account,
-        **tags,
     )

@@ -36,7 +36,7 @@ def is_same(one: Definition | None, wanted: str, stored: Any) -> bool:
     (True, True)
     """
     if one is None or wanted == stored:
-        return wanted == ("" if stored is None else str(stored))
+        return wanted == str("" if stored is None else stored)
     if one.type == "number":
         return _decimal(wanted) == _decimal(stored)
     try:

@@ -1,7 +1,7 @@
 """What a sync knows of the account's contacts: all of them, those that it asked for, or none."""
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Executor
 from dataclasses import replace
 
@@ -29,6 +29,12 @@ class Knowledge:
     @property
     def is_whole(self) -> bool:
         return self._snapshot is not None
+
+    def include(self, relations: Iterable[str]) -> None:
+        """Read these with contacts from now on; what was read without them is of no use any more."""
+        if not self._reader.relations.issuperset(relations):
+            self._reader.relations |= set(relations)
+            self._snapshot = None
 
     def count(self) -> int:
         """How many contacts the account has, asked once."""

@@ -42,7 +42,7 @@ class Closed(Exception):
 class ContactsWriter:
     """The writer of contacts (see `destination_activecampaign.writer.Writer`).
 
-    Raises ApiError, with a sentence, where a stream's columns or key are not those of its object, and where what the
+    Raises ApiError, with a sentence, where a stream's columns are not those of its object, and where what the
     account calls its fields cannot be read.
     """
 
@@ -54,7 +54,8 @@ class ContactsWriter:
         self._hand = Hand()
         self._directory = Directory(account)
         self._readers = {target: RowReader(target, config, self._directory) for target in targets}
-        relations = _relations(self._readers.values())
+        uses = frozenset[str]().union(*(reader.uses for reader in self._readers.values()))
+        relations = [relation for relation, fields in _USES.items() if uses & fields]
         self._knowledge = Knowledge(ContactReader(account, relations, self._directory.tag_by_id), self._singles)
         self._delivery = Delivery(
             config,
@@ -113,7 +114,10 @@ class ContactsWriter:
         """
         taken, self._taken, self._taken_bytes = self._taken, [], 0
         said = self._read(taken)
-        way = self._way([one.change for one in said] + [one.change for one in self._held], is_last=is_last)
+        changes = [one.change for one in said] + [one.change for one in self._held]
+        # Columns that the schema does not have are written, too.
+        self._knowledge.include(_relations_of(changes))
+        way = self._way(changes, is_last=is_last)
         if way is Way.WHOLE:
             self._knowledge.read_all()
         now, self._held = ready(merged([*self._held, *self._pendings(said)]), self._hand.busy)
@@ -191,16 +195,24 @@ def _questions(changes: Iterable[Change]) -> float:
     return sum(1 / PAGE_SIZE if change.id else 1.0 for change in changes)
 
 
-def _relations(readers: Iterable[RowReader]) -> list[str]:
-    """What of contacts the rows of all streams may change, and so has to be read with them."""
-    uses = frozenset[str]().union(*(reader.uses for reader in readers))
-    return [
-        relation
-        for relation, fields in {
-            FIELD_VALUES: {"values"},
-            TAGS: {"tags", "tag"},
-            LISTS: {"lists", "list"},
-            ACCOUNTS: {"account"},
-        }.items()
-        if uses & fields
-    ]
+def _relations_of(changes: Iterable[Change]) -> set[str]:
+    """What belongs to contacts that these changes are about.
+
+    >>> _relations_of([Change("ann@example.com", values={"3": "x"})])
+    {'fieldValues'}
+    """
+    found = set()
+    for change in changes:
+        if change.values:
+            found.add(FIELD_VALUES)
+        if change.add_tags or change.remove_tags or change.whole_tags is not None:
+            found.add(TAGS)
+        if change.lists or change.ending:
+            found.add(LISTS)
+        if change.account is not None:
+            found.add(ACCOUNTS)
+    return found
+
+
+# What belongs to contacts, and the fields of rows that are about it (see `RowReader.uses`).
+_USES = {FIELD_VALUES: {"values"}, TAGS: {"tags", "tag"}, LISTS: {"lists", "list"}, ACCOUNTS: {"account"}}

@@ -14,16 +14,16 @@ FIELD_VALUES, TAGS, LISTS, ACCOUNTS = "fieldValues", "contactTags", "contactList
 
 
 class ContactReader:
-    """Contacts with what belongs to them; `relations` are those of it that are of interest.
+    """Contacts with what belongs to them; `relations` are those of it that are of interest, and may grow.
 
     `tag_of` gives the name of a tag, in small letters, by its id.
     """
 
     def __init__(
-        self, account: Account, relations: Sequence[str], tag_of: Callable[[str], str], stream: str = "contacts"
+        self, account: Account, relations: Iterable[str], tag_of: Callable[[str], str], stream: str = "contacts"
     ) -> None:
         self._account = account
-        self._relations = tuple(relations)
+        self.relations = frozenset(relations)
         self._tag_of = tag_of
         self._request = Request("contacts", stream=stream, permission="the Contacts permission", record_key="contacts")
 
@@ -35,7 +35,7 @@ class ContactReader:
     def all(self) -> Iterator[Contact]:
         """Every contact that is there throughout; 100 to a request. Raises ApiError."""
         # https://developers.activecampaign.com/reference/list-all-contacts
-        params = {"orders[id]": "ASC", **self._include}
+        params: dict[str, Any] = {"orders[id]": "ASC", **self._include}
         for page in self._account.pages("contacts", request=self._request, **params):
             yield from self._contacts(page.rows, page.body)
 
@@ -55,7 +55,7 @@ class ContactReader:
 
     @property
     def _include(self) -> dict[str, str]:
-        return {"include": ",".join(self._relations)} if self._relations else {}
+        return {"include": ",".join(sorted(self.relations))} if self.relations else {}
 
     def _asked(self, params: Mapping[str, str | Sequence[str]]) -> list[Contact]:
         body = self._account.send(replace(self._request, params=params)).body
@@ -69,12 +69,12 @@ class ContactReader:
                 {"contact": contact.id, **row}
                 for row in self._account.rows(f"contacts/{contact.id}/{name}", name, request=self._request)
             ]
-            for name in self._relations
+            for name in self.relations
         }
         return replace(contact, is_whole=True, **self._parts(contact.id, beside))
 
     def _contacts(self, rows: Iterable[Row], body: Any) -> Iterator[Contact]:
-        beside = {name: _by_contact(objects_in(body, name)) for name in self._relations}
+        beside = {name: _by_contact(objects_in(body, name)) for name in self.relations}
         for row in rows:
             identifier = str(row.get("id"))
             own = {name: found.get(identifier, []) for name, found in beside.items()}

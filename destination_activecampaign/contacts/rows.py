@@ -8,7 +8,6 @@ from decimal import Decimal
 from typing import Any
 
 from activecampaign_client.custom_fields import Definition, UnknownOption, render
-from activecampaign_client.errors import ApiError
 from activecampaign_client.values import write_text
 from destination_activecampaign.catalog import Mode, Target
 from destination_activecampaign.columns import Columns, Field
@@ -16,15 +15,11 @@ from destination_activecampaign.config import Config
 from destination_activecampaign.contacts import reasons
 from destination_activecampaign.contacts.change import Change, Ending, tags_of
 from destination_activecampaign.contacts.directory import Directory
+from destination_activecampaign.contacts.objects import CONTACT_OBJECTS
 from destination_activecampaign.rejections import Rejection
 
 STANDARD = ("firstName", "lastName", "phone")
-# The fields of each object besides the custom fields of contacts.
-FIELDS: Mapping[str, tuple[str, ...]] = {
-    "contacts": ("email", "id", *STANDARD, "tags", "lists", "account"),
-    "contact_tags": ("email", "tag"),
-    "contact_lists": ("email", "list", "status"),
-}
+_OBJECTS = {one.name: one for one in CONTACT_OBJECTS}
 
 _EMAIL = re.compile(r"[^\s@<>(),;:\\\"\[\]]+@[^\s@<>(),;:\\\"\[\]_]+\.[^\s@<>(),;:\\\"\[\].]{2,}")
 _LONGEST_EMAIL = 254
@@ -51,22 +46,22 @@ class _Rejected(Exception):
 class RowReader:
     """What the rows of one stream say.
 
-    Raises ApiError, with a sentence, where the stream's columns or key are not those of its object.
+    Raises ApiError, with a sentence, where the stream's columns are not those of its object.
     """
 
     def __init__(self, target: Target, config: Config, directory: Directory) -> None:
         self._target = target
         self._config = config
         self._directory = directory
-        definitions = directory.fields.values() if target.object == "contacts" else ()
-        self._columns = Columns(
-            target.stream, FIELDS[target.object], definitions, target.fields, [*target.columns, *target.key]
-        )
-        self._by_id = self._is_known_by_id()
+        kind = _OBJECTS[target.object]
+        definitions = directory.fields.values() if kind.custom_fields else ()
+        columns = dict.fromkeys((*target.columns, *target.key_columns))
+        self._columns = Columns(target.stream, kind.fields, definitions, target.fields, list(columns))
+        self._by_id = target.key == ("id",)
 
     @property
     def uses(self) -> frozenset[str]:
-        """The fields that the schema's columns are written to: `values` for custom fields, and names of FIELDS."""
+        """The fields that columns of the schema are written to, by name; `values` stands for custom fields."""
         fields = self._columns.declared.values()
         used = {"values" if field.definition else field.name for field in fields}
         # Whoever unsubscribes has to know from what.
@@ -82,21 +77,6 @@ class RowReader:
     @property
     def _is_deletion(self) -> bool:
         return self._target.mode is Mode.SOFT_DELETE
-
-    def _is_known_by_id(self) -> bool:
-        fields = {field.name for column in self._target.key if (field := self._columns.field_of(column))}
-        if fields == {"id"}:
-            return True
-        allowed = {"contacts": {"email"}, "contact_tags": {"email", "tag"}, "contact_lists": {"email", "list"}}
-        if "email" in fields and fields <= allowed[self._target.object]:
-            return False
-        keys = {"contacts": "email or id", "contact_tags": "email and tag", "contact_lists": "email and list"}
-        raise ApiError(
-            f"The key of the stream {self._target.stream} is {', '.join(self._target.key) or 'empty'}, and that of "
-            f"{self._target.object} is {keys[self._target.object]}. Choose the columns with these as its key, under "
-            "Streams in the configuration or as the primary key.",
-            kind="config",
-        )
 
     def _meaning(self, values: Mapping[str, tuple[Field, Any]]) -> Meaning:
         said = {name: value for name, (_, value) in values.items()}
