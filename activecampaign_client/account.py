@@ -5,6 +5,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import nullcontext
 from dataclasses import replace
 from typing import Any, TypeVar
 
@@ -130,9 +131,8 @@ class Account:
         return (row for page in self.pages(path, record_key, **more) for row in page.rows)
 
     def _wait_for_turn(self, request: Request) -> float:
-        if request.pace:
-            request.pace.wait()
-        return self.pace.wait()
+        with request.allowance.turn() if request.allowance else nullcontext():
+            return self.pace.wait()
 
     def _exchange(self, request: Request, departure: float, timeout: tuple[float, float]) -> Outcome:
         headers = {**self._headers, "Cache-Control": "no-cache"} if request.anew else self._headers
@@ -180,15 +180,8 @@ class Account:
             self.pace.throttled(seconds, departure)
         else:
             self.pace.served()
-            if answer.request.pace:
-                self._learn_of(answer.request.pace, answer)
-
-    @staticmethod
-    def _learn_of(pace: Pace, answer: Answer) -> None:
-        if is_throttled(answer):
-            pace.throttled(retry_after(answer))
-        else:
-            pace.served()
+            if answer.request.allowance and is_throttled(answer):
+                answer.request.allowance.throttled(retry_after(answer))
 
     def once(self, key: str, read: Callable[[], _T]) -> _T:
         """The result of `read` for this key, read by the first who asks while the others wait for it.

@@ -21,7 +21,7 @@ from urllib3.exceptions import NewConnectionError, ReadTimeoutError
 
 from activecampaign_client import exact_json
 from activecampaign_client.errors import ApiError, Kind
-from activecampaign_client.pace import Pace
+from activecampaign_client.pace import Allowance
 
 
 @dataclass(frozen=True)
@@ -48,8 +48,8 @@ class Request:
     may_be_refused: bool = False
     # Sending it twice does no more than sending it once, although it is a POST: what it writes has a natural key.
     repeatable: bool = False
-    # A budget that it takes from, beside the account's own.
-    pace: Pace | None = None
+    # A limit that it counts for, beside the account's own.
+    allowance: Allowance | None = None
     # It is sent to find out whether API URL and key are right.
     proves_key: bool = False
     # The server itself is to answer, also where an earlier answer would do for somebody else.
@@ -133,7 +133,7 @@ def is_throttled(outcome: Answer | requests.RequestException) -> bool:
     """
     if not isinstance(outcome, Answer):
         return False
-    if outcome.request.pace and outcome.status == requests.codes.bad_request and outcome.is_json:
+    if outcome.request.allowance and outcome.status == requests.codes.bad_request and outcome.is_json:
         body = outcome.body
         return isinstance(body, Mapping) and str(body.get("message")).lower().startswith("rate limit")
     return bool(outcome.status == requests.codes.too_many_requests)

@@ -10,6 +10,7 @@ import re
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any
@@ -18,7 +19,7 @@ import orjson
 
 from activecampaign_client.account import Account
 from activecampaign_client.answers import Answer, Request
-from activecampaign_client.pace import Pace
+from activecampaign_client.pace import Allowance
 from destination_activecampaign.contacts.change import Change
 from destination_activecampaign.contacts.known import key_of
 
@@ -168,8 +169,8 @@ class Importer:
         self._clock = clock
         self._longest = longest
         self._stream = stream
-        self._pace = Pace(IMPORTS_PER_MINUTE, seconds=60)
-        self._single_pace = Pace(SINGLE_IMPORTS_PER_MINUTE, seconds=60)
+        self._imports = Allowance(IMPORTS_PER_MINUTE, 60)
+        self._single_imports = Allowance(SINGLE_IMPORTS_PER_MINUTE, 60)
 
     def entry(self, change: Change) -> Entry:
         return entry_of(change, run_automations=self._run_automations)
@@ -195,21 +196,19 @@ class Importer:
         body: dict[str, Any] = {"contacts": list(entries)}
         if not self._run_automations:
             body["exclude_automations"] = True
-        if len(entries) == 1:
-            self._single_pace.wait()
-        answer = self._account.send(
-            Request(
-                "import/bulk_import",
-                method="POST",
-                body=body,
-                stream=self._stream,
-                permission="the Contacts permission",
-                may_be_refused=True,
-                # It finds contacts by their email address.
-                repeatable=True,
-                pace=self._pace,
-            )
+        request = Request(
+            "import/bulk_import",
+            method="POST",
+            body=body,
+            stream=self._stream,
+            permission="the Contacts permission",
+            may_be_refused=True,
+            # It finds contacts by their email address.
+            repeatable=True,
+            allowance=self._imports,
         )
+        with self._single_imports.turn() if len(entries) == 1 else nullcontext():
+            answer = self._account.send(request)
         return answer, self._clock()
 
     def _result(

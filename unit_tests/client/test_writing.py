@@ -8,7 +8,7 @@ import requests
 from activecampaign_client.account import Account
 from activecampaign_client.answers import Action, Answer, Attempts, Request, codes_in, is_throttled, judge
 from activecampaign_client.errors import ApiError
-from activecampaign_client.pace import Pace
+from activecampaign_client.pace import Allowance, Pace
 from unit_tests.client.test_answers import answer, judged
 from unit_tests.client.transport import ROOT, Said, Transport
 from unit_tests.client.virtual_time import VirtualTime
@@ -89,7 +89,7 @@ def test_the_limit_of_imports_is_waited_for_however_often_it_is_met():
         method="POST",
         repeatable=True,
         may_be_refused=True,
-        pace=Pace(100, time, time.sleep, seconds=60),
+        allowance=Allowance(100, 60, time, time.sleep),
     )
     came = sent(time, account, request)
     assert isinstance(came, Answer)
@@ -110,7 +110,7 @@ def test_the_limit_of_imports_is_waited_for_however_often_it_is_met():
     ],
 )
 def test_what_counts_as_too_many_requests(status, body, throttled):
-    assert is_throttled(answer(status, body, Request("import/bulk_import", pace=Pace(100)))) is throttled
+    assert is_throttled(answer(status, body, Request("import/bulk_import", allowance=Allowance(100, 60)))) is throttled
 
 
 def test_only_what_has_a_budget_of_its_own_can_be_too_much_for_it():
@@ -120,8 +120,8 @@ def test_only_what_has_a_budget_of_its_own_can_be_too_much_for_it():
 def test_a_request_with_a_budget_of_its_own_keeps_to_it_each_time_that_it_is_sent():
     time = VirtualTime()
     account, transport = account_at(time, (503, {}), (200, {}), (200, {}))
-    pace = Pace(20, time, time.sleep, seconds=60)
-    request = Request("import/bulk_import", method="POST", repeatable=True, pace=pace)
+    allowance = Allowance(1, 3, time, time.sleep)
+    request = Request("import/bulk_import", method="POST", repeatable=True, allowance=allowance)
 
     def work() -> None:
         account.send(request)
