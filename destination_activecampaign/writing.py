@@ -137,7 +137,7 @@ class Sync:
         self._check()
         if left := self._ledger.open_rows():
             raise ApiError(
-                f"{left:,} rows were neither written nor rejected. Please report this to the maintainers of the "
+                f"Rows that were neither written nor rejected: {left:,}. Please report this to the maintainers of the "
                 "connector.",
                 kind="system",
             )

@@ -68,7 +68,9 @@ def test_a_stream_that_is_no_object_is_refused_with_what_there_is() -> None:
 
 
 def test_a_mode_that_an_object_does_not_have_is_refused() -> None:
-    with pytest.raises(ValueError, match=r"in the mode update, which they do not have: choose upsert or soft_delete\.$"):
+    with pytest.raises(
+        ValueError, match=r"in the mode update, which they do not have: choose upsert or soft_delete\.$"
+    ):
         targets(stream("contact_tags", sync_mode="update"))
 
 
@@ -120,7 +122,10 @@ def test_a_nested_matching_key_is_refused() -> None:
 
 def test_the_key_of_a_row_is_found_as_pyairbyte_spells_it() -> None:
     found = target(stream("contact_tags", "Email", "Tag"))
-    assert found.key_of({"email": "ann@example.com", "tag": "vip", "x": 1}) == {"email": "ann@example.com", "tag": "vip"}
+    assert found.key_of({"email": "ann@example.com", "tag": "vip", "x": 1}) == {
+        "email": "ann@example.com",
+        "tag": "vip",
+    }
 
 
 @pytest.mark.parametrize("catalog", [None, [], {}, {"streams": None}, {"streams": {}}])
