@@ -99,10 +99,13 @@ class Account:
 
     @classmethod
     def empty(cls, seed: int = 1, **more: Any) -> Account:
-        """A new account: its users, and no row of anything else. `add_field` and its like put in what it defines."""
-        none = {n: 0 for n, r in resources().items() if r.per is None and r.view_of is None and n not in _ALWAYS_THERE}
-        rows = {**none, **dict(more.pop("rows", None) or {})}
-        return cls("empty", seed=seed, contacts=more.pop("contacts", 0), rows=rows, **more)
+        """A new account: its users, and no row of anything else unless `contacts` or `rows` ask for some.
+
+        `add_field` and its like put in what it defines.
+        """
+        none = {n: 0 for n, r in resources().items() if r.view_of is None and n not in _ALWAYS_THERE}
+        rows = {**none, "contacts": more.pop("contacts", 0), **dict(more.pop("rows", None) or {})}
+        return cls("empty", seed=seed, rows=rows, **more)
 
     # --- rows -------------------------------------------------------------------------------------------
 

@@ -55,7 +55,7 @@ def put_values(account: Account, contact: str, values: Mapping[str, str]) -> Non
         if row_id := rows.get(field):
             account.update("fieldValues", row_id, value=kept)
         else:
-            account.insert("fieldValues", contact=contact, field=field, value=kept, created_by=None, updated_by=None)
+            account.insert("fieldValues", contact=contact, field=field, value=kept)
 
 
 def value_row(account: Account, contact: str, field: str) -> str | None:

@@ -12,7 +12,6 @@ from bisect import bisect_right
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
-from types import MappingProxyType
 from typing import Any
 
 import orjson
@@ -20,6 +19,7 @@ import orjson
 from .alive import Alive
 from .clock import DAY
 from .entropy import MASK, mix, salt_of
+from .overlay import Overlay
 from .sizes import child_offsets, row_count
 from .table import Relation, Resource
 from .value_index import ValueIndex
@@ -33,7 +33,7 @@ ABSENT = object()
 # Dates that were recorded null, or are null for rows of the system itself.
 _NULLABLE_DATES = frozenset({"cdate", "udate", "mdate", "updated_timestamp", "updatedTimestamp", "lastdate", "sdate"})
 _CACHE_ROWS = 25_000
-_UNCHANGED: Mapping[str, Any] = MappingProxyType({})
+_UNWRITTEN = object()
 
 
 @dataclass(frozen=True)
@@ -79,7 +79,7 @@ class Row:
     @property
     def written(self) -> Mapping[str, Any]:
         """The fields that somebody wrote since the row was generated."""
-        return self.store.source.overrides.get(self.index, _UNCHANGED)
+        return self.store.source.overrides.of(self.index)
 
     def get(self, field: str) -> Any:
         """Another field of this row."""
@@ -112,10 +112,11 @@ class Store:
         self._key = f"{world.seed}/{self.name}".encode()[:64]
         self.version = 0
         self.inserted = 0
-        self.overrides: dict[int, dict[str, Any]] = {}
+        self.overrides = Overlay()
         self.changed_times: dict[int, tuple[int, int]] = {}
         self.dead: set[int] = set()
-        self._moved_children: dict[str, set[int]] = {}
+        self._moved_children: dict[str, list[int]] = {}
+        self._last_times = (0, 0)
         self._indexes: dict[tuple[str, bool], ValueIndex] = {}
         self._cache: dict[int, bytes] = {}
         self._uuid_index: dict[str, int] = {}
@@ -260,7 +261,7 @@ class Store:
             return None, 0
         if index < source.base:
             return source._base_parent(index)
-        wanted = source.overrides.get(index, {}).get(source.resource.by or "")
+        wanted = source.overrides.field(index, source.resource.by or "")
         parent = source.parent_store
         found = parent.index_of(str(wanted)) if wanted is not None else None
         if found is None and parent.base:
@@ -289,7 +290,7 @@ class Store:
         if parent is not None and parent + 1 < len(offsets):
             result = [i for i in range(offsets[parent], offsets[parent + 1]) if i not in self.dead]
             if self.overrides:
-                result = [i for i in result if by not in self.overrides.get(i, ())]
+                result = [i for i in result if self.overrides.field(i, by, _UNWRITTEN) is _UNWRITTEN]
         moved = self._moved_children.get(parent_id)
         if moved:
             result += sorted(i for i in moved if i not in self.dead)
@@ -342,8 +343,8 @@ class Store:
 
     def value(self, index: int, name: str) -> Any:
         """One field of a row."""
-        written = self.source.overrides.get(index, _UNCHANGED)
-        return written[name] if name in written else self.columns.functions[name](Row(self, index))
+        written = self.source.overrides.field(index, name, _UNWRITTEN)
+        return self.columns.functions[name](Row(self, index)) if written is _UNWRITTEN else written
 
     def encoded(self, index: int) -> bytes:
         """The row as JSON, from the cache where the account is small enough to keep it."""
@@ -369,7 +370,7 @@ class Store:
         index = self.slots
         values = fields if self.resource.by in fields else {**fields, **self._some_parent(index)}
         self.inserted += 1
-        self.changed_times[index] = (created, updated)
+        self._set_times(index, (created, updated))
         for which, found in self._arrays.items():
             found.append(created if which == "created" else updated)
         self._alive.slots += 1
@@ -385,7 +386,7 @@ class Store:
 
     def touch(self, index: int, updated: int) -> None:
         """Move a row's modification time."""
-        self.changed_times[index] = (self.times(index)[0], updated)
+        self._set_times(index, (self.times(index)[0], updated))
         for which, found in self._arrays.items():
             found[index] = self.changed_times[index][0 if which == "created" else 1]
         self._changed(index)
@@ -424,14 +425,20 @@ class Store:
         by = self.resource.by
         if by in values and self.parent_store is not None:
             self._leave_owner(index)
-            self._moved_children.setdefault(str(values[by]), set()).add(index)
-        self.overrides[index] = {**self.overrides.get(index, _UNCHANGED), **values}
+            self._moved_children.setdefault(str(values[by]), []).append(index)
+        self.overrides.put(index, values)
 
     def _leave_owner(self, index: int) -> None:
         """A row is no longer among those that were written for its owner."""
-        owner = self.overrides.get(index, _UNCHANGED).get(self.resource.by or "")
-        if owner is not None and (moved := self._moved_children.get(str(owner))) is not None:
-            moved.discard(index)
+        owner = self.overrides.field(index, self.resource.by or "")
+        if owner is not None and index in (moved := self._moved_children.get(str(owner), [])):
+            moved.remove(index)
+
+    def _set_times(self, index: int, times: tuple[int, int]) -> None:
+        """One tuple for all rows that are written in the same second: there may be a million of them."""
+        if times != self._last_times:
+            self._last_times = times
+        self.changed_times[index] = self._last_times
 
     def _changed(self, index: int) -> None:
         self.version += 1

@@ -80,7 +80,7 @@ def _option(call: Call, given: dict[str, Any]) -> dict[str, Any]:
     }
     row_id = call.account.insert("fieldOptions", field=text(given["field"]), **columns)
     row = shown(call, "fieldOptions", row_id)
-    echo = {key: given[key] for key in ("orderid", "value", "label", "field") if key in given}
+    echo: dict[str, Any] = {key: given[key] for key in ("orderid", "value", "label", "field") if key in given}
     rest = {key: row[key] for key in ("cdate", "udate", "links", "id")}
     return {**echo, "isdefault": int(row["isdefault"]), **rest}
 

@@ -74,6 +74,7 @@ def test_given_a_stranger_when_help_is_asked_for_then_every_option_is_explained(
         (["--settings", '{"latencyms": 5}'], "unknown settings: latencyms"),
         (["--settings", '{"faults": [{"kind": "5O3"}]}'], "unknown fault '5O3'"),
         (["--now", "soon"], "not a timestamp: 'soon'"),
+        (["--existing-tag", "kept"], "existing_tag is one of returned, refused, 400, 500, not 'kept'"),
     ],
 )
 def test_given_a_mistake_when_started_then_one_sentence_names_it(

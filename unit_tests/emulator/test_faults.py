@@ -42,6 +42,7 @@ def outcome(client: Client, **query: Any) -> Any:
         ("html", "<!DOCTYPE"),
         ("drop", "connection"),
         ("drop_midway", "broken off"),
+        ("drop_after", "connection"),
         ("redirect", 302),
         ("envelope", ["meta", "tags_renamed"]),
         ("hang", 20),
