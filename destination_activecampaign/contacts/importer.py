@@ -241,9 +241,9 @@ class Importer:
         """What the importer says of a batch that is complete; None of one that failed, or that it does not know."""
         # https://developers.activecampaign.com/reference/bulk-import-status-info
         question = Request("import/info", {"batchId": batch}, stream=self._stream, may_be_refused=True, anew=True)
-        questions, not_before = 0, 0.0
+        questions, due = 0, 0.0
         while True:
-            while (left := sent_at + max(self._durations.usual, not_before) - self._clock()) > 0:
+            while (left := sent_at + (due or min(self._durations.usual, self._longest)) - self._clock()) > 0:
                 self._wait(min(left, LONGEST_LOOK_AWAY))
             answer, questions = self._account.send(question), questions + 1
             age = self._clock() - sent_at
@@ -259,8 +259,7 @@ class Importer:
                 LOGGER.warning("A batch of the importer did not end in %.0f minutes.", self._longest / 60)
                 return None
             self._durations.has_not_ended(age)
-            pause = min(max(age / 2, self._durations.shortest), LONGEST_PAUSE)
-            not_before = min(age + pause, self._longest)
+            due = min(age + min(max(age / 2, self._durations.shortest), LONGEST_PAUSE), self._longest)
 
 
 def _malformed_in(answer: Answer) -> dict[int, str]:
