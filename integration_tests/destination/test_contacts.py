@@ -269,6 +269,29 @@ def test_streams_of_one_contact_keep_their_order(world):
     assert world.has(email).tags == {"vip"}
 
 
+@pytest.mark.parametrize("run_automations", [False, True], ids=["by the importer", "one by one"])
+def test_a_tag_that_this_sync_has_created_can_be_taken_away_again(world, run_automations):
+    # The account's tags are read before there is another one.
+    world.add("somebody@example.com", tags=["vip"])
+    contacts = target_of([{"email": "", "tags": ""}], mode=Mode.INSERT)
+    no_tags = target_of([{}], "contact_tags", Mode.SOFT_DELETE)
+    given = [(contacts, {"email": email, "tags": ["brand new", "vip"]}) for email in EMAILS]
+    given.append((no_tags, {"email": EMAILS[0], "tag": "Brand New"}))
+    assert world.sync(given, run_automations=run_automations).codes == ["created"] * 30 + ["updated"]
+    assert [world.has(email).tags for email in EMAILS[:2]] == [{"vip"}, {"brand new", "vip"}]
+
+
+def test_whoever_is_excluded_or_has_bounced_can_still_leave(world):
+    world.account.insert("exclusions", matchPhrase="ann@example.com", matchType="exact", channel="all", lists=[])
+    world.add("ann@example.com", lists={"News": "1"})
+    world.add("bob@example.com", lists={"News": "1"}, bounced_hard="1")
+    for compare in ("auto", "never"):
+        given = [{"email": email, "list": "News"} for email in ("ann@example.com", "bob@example.com")]
+        found = world.write(given, "contact_lists", Mode.SOFT_DELETE, compare=compare)
+        assert found == (["updated"] * 2 if compare == "auto" else ["unchanged"] * 2)
+        assert {has.lists["News"] for has in world.contacts().values()} == {"2"}
+
+
 def test_rows_of_one_contact_are_one_write_and_the_last_value_of_each_column_wins(world):
     given = [
         {"email": "ann@example.com", "firstName": "A", "lastName": "Lee"},

@@ -11,7 +11,7 @@ import pytest
 from activecampaign_client.account import Account
 from destination_activecampaign import contacts
 from destination_activecampaign.contacts.change import Change
-from destination_activecampaign.contacts.exclusions import is_excluded
+from destination_activecampaign.contacts.exclusions import Rules
 from destination_activecampaign.contacts.importer import (
     MOST_BYTES,
     Durations,
@@ -209,7 +209,7 @@ def test_the_size_of_an_entry_is_that_in_the_request():
     ],
 )
 def test_who_is_excluded(exclusion, excluded):
-    assert is_excluded("ann@example.com", ["5"], [exclusion]) is excluded
+    assert Rules([exclusion]).exclude("ann@example.com", ["5"]) is excluded
 
 
 @pytest.mark.parametrize("name", sorted(one.name for one in pkgutil.iter_modules(contacts.__path__)))
