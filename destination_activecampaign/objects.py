@@ -1,65 +1,15 @@
 """The objects of an account that rows are written to, and who writes them."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 from activecampaign_client.account import Account
-from destination_activecampaign.catalog import Mode, ObjectType, Target
+from destination_activecampaign.catalog import ObjectType, Target
 from destination_activecampaign.config import Config
+from destination_activecampaign.contacts.objects import CONTACT_OBJECTS
+from destination_activecampaign.contacts.pipeline import ContactsWriter
 from destination_activecampaign.writer import Settle, Writer
 
-_TEXT: Mapping[str, Any] = {"type": ["null", "string"]}
-_EMAIL: Mapping[str, Any] = {"type": ["null", "string"], "description": "Email address of the contact."}
-_STATUS = "subscribe or unsubscribe (1, 2, true and false are understood, too)."
-
-OBJECTS: Mapping[str, ObjectType] = {
-    one.name: one
-    for one in (
-        ObjectType(
-            name="contacts",
-            keys=(("email",), ("id",)),
-            modes=frozenset(Mode),
-            fields={
-                "id": {"type": ["null", "string"], "description": "Id of the contact."},
-                "email": _EMAIL,
-                "firstName": _TEXT,
-                "lastName": _TEXT,
-                "phone": _TEXT,
-                "tags": {
-                    "type": ["null", "array"],
-                    "items": {"type": ["null", "string"]},
-                    "description": "Names of tags.",
-                },
-                "lists": {
-                    "type": ["null", "array"],
-                    "items": {"type": ["null", "string", "integer", "object"]},
-                    "description": "Ids, string ids or names of lists, or objects with id and status.",
-                },
-                "account": {"type": ["null", "string"], "description": "Name of the account that they belong to."},
-            },
-            custom_fields=True,
-            reads=("contacts", "fields", "tags", "lists"),
-        ),
-        ObjectType(
-            name="contact_tags",
-            keys=(("email", "tag"),),
-            modes=frozenset({Mode.UPSERT, Mode.SOFT_DELETE}),
-            fields={"email": _EMAIL, "tag": {"type": ["null", "string"], "description": "Name of the tag."}},
-            reads=("contacts", "tags"),
-        ),
-        ObjectType(
-            name="contact_lists",
-            keys=(("email", "list"),),
-            modes=frozenset({Mode.UPSERT, Mode.SOFT_DELETE}),
-            fields={
-                "email": _EMAIL,
-                "list": {"type": ["null", "string"], "description": "Id, string id or name of the list."},
-                "status": {"type": ["null", "string"], "description": _STATUS},
-            },
-            reads=("contacts", "lists"),
-        ),
-    )
-}
+OBJECTS: Mapping[str, ObjectType] = {one.name: one for one in CONTACT_OBJECTS}
 
 
 def writer_of(targets: Sequence[Target], account: Account, config: Config, settle: Settle) -> Writer:
@@ -67,4 +17,4 @@ def writer_of(targets: Sequence[Target], account: Account, config: Config, settl
 
     Raises ApiError, of the kind "config" with a sentence, where a stream cannot be written as it is configured.
     """
-    raise NotImplementedError
+    return ContactsWriter(targets, account, config, settle)
