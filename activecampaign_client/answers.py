@@ -366,12 +366,12 @@ def _of_answer(answer: Answer, request: Request, root: str) -> Verdict:
 
 def _of_throttling(answer: Answer, request: Request) -> Verdict:
     pause = asked_pause(answer)
-    asked = "" if pause is None else f" ActiveCampaign asked for a pause of {pause:g} s."
-    limit = "requests" if answer.status == requests.codes.too_many_requests else "imports per minute"
+    is_of_all = answer.status == requests.codes.too_many_requests
     return Verdict(
         Action.RETRY,
-        f"The account's limit of {limit} left no room for {request.place} (HTTP {answer.status}): it is shared by "
-        f"everything that uses the account.{asked}",
+        f"The account's limit of {'requests' if is_of_all else 'imports per minute'} left no room for {request.place} "
+        f"(HTTP {answer.status}): it is shared by everything that uses the account."
+        f"{'' if pause is None else f' ActiveCampaign asked for a pause of {pause:g} s.'}",
     )
 
 

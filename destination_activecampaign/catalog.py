@@ -91,7 +91,7 @@ def targets_of(catalog: Any, config: Config, objects: Mapping[str, ObjectType]) 
     """
     streams = catalog.get("streams") if isinstance(catalog, Mapping) else None
     if not isinstance(streams, list):
-        raise ValueError('The catalog holds no list of streams: it has to look like {"streams": [...]}.')
+        raise ValueError('The catalog holds no list of streams: it has to look like {"streams": ...}.')
     given = {settings.stream: settings for settings in config.streams}
     targets = [_target(configured, given, objects) for configured in streams]
     described: set[tuple[str, str | None]] = set()

@@ -37,7 +37,7 @@ def configured_objects(config: Config) -> Sequence[ObjectType]:
         if one is None and settings.object:
             raise ApiError(
                 f"The stream {settings.stream} is to be written to {settings.object}, which is no object of "
-                f"ActiveCampaign's. Name one for it under Streams: {', '.join(OBJECTS)}.",
+                f"ActiveCampaign's. Name one for it under Streams in the configuration: {', '.join(OBJECTS)}.",
                 kind="config",
             )
         found += [one] if one else []

@@ -49,7 +49,7 @@ def run_command(arguments: Sequence[str]) -> None:
 def _traced(error: ApiError) -> AirbyteTracedException:
     return AirbyteTracedException(
         message=str(error),
-        internal_message=error.detail or str(error),
+        internal_message=f"{error} ({error.detail})" if error.detail else str(error),
         failure_type=FailureType[f"{error.kind}_error"],
         exception=error,
     )

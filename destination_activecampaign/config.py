@@ -18,6 +18,7 @@ from activecampaign_client.secrets import forms_of
 from activecampaign_client.settings import canonical, choice, instead_of, require_account
 
 MODES = ("upsert", "update", "insert", "soft_delete")
+_FROM_TRACKING = "Copy it from Settings > Tracking in ActiveCampaign."
 
 
 @dataclass(frozen=True)
@@ -89,7 +90,7 @@ def config_of(given: Mapping[str, Any]) -> Config:
             **found,
             "streams": _streams(given.get("streams")),
             "create_missing": frozenset(
-                choice("Each entry of the Create What Is Missing", ("tags", "options", "accounts"), one)
+                choice("Create What Is Missing", ("tags", "options", "accounts"), one)
                 for one in _texts("Create What Is Missing", given.get("create_missing"), ["tags"])
             ),
             "rejected_records": _folder(found["rejected_records"]),
@@ -113,17 +114,18 @@ def _streams(given: Any) -> tuple[StreamSettings, ...]:
         name = _text(entry.get("stream"))
         if not name:
             raise ValueError('Each entry of the Streams setting needs the name of its stream, as "stream".')
-        title = f"The Streams setting of {name}"
         if name in found:
-            raise ValueError(f"{title} is there twice: put both entries into one.")
+            raise ValueError(f"The Streams setting of {name} is there twice: put both entries into one.")
         if unknown := entry.keys() - settings()["streams"]["items"]["properties"].keys():
-            raise ValueError(f"{title} has {_quoted(unknown)}, which is no part of it: correct or remove it.")
+            raise ValueError(
+                f"The Streams setting of {name} has {_quoted(unknown)}, which is no part of it: correct or remove it."
+            )
         mode = entry.get("mode")
         key = entry.get("key")
         found[name] = StreamSettings(
             stream=name,
             object=(_text(entry.get("object")) or "").lower() or None,
-            mode=None if mode in (None, "") else choice(f"The Mode (stream {name})", MODES, mode),
+            mode=None if mode in (None, "") else choice(f"Mode (stream {name})", MODES, mode),
             key=tuple(_texts(f"Key of {name}", [key] if isinstance(key, str) else key, [])),
             fields=_fields(name, entry.get("columns")),
         )
@@ -189,24 +191,26 @@ def _tracking(given: Any) -> Tracking | None:
     if not isinstance(given, Mapping):
         raise ValueError(f"The Event Tracking setting has to be an object with actid and event_key{instead_of(given)}.")
     actid, event_key = _text(given.get("actid")) or "", _text(given.get("event_key")) or ""
-    where = "Copy it from Settings > Tracking in ActiveCampaign."
     if not re.fullmatch("[0-9]{1,20}", actid):
-        raise ValueError(f"The actid of the Event Tracking setting has to be a number of digits alone. {where}")
+        raise ValueError(
+            f"The actid of the Event Tracking setting has to be a number of digits alone. {_FROM_TRACKING}"
+        )
     if not re.fullmatch("[A-Za-z0-9]+", event_key):
-        problem = "has characters that no key has" if event_key else "is missing"
-        raise ValueError(f"The Event Key of the Event Tracking setting {problem}. {where}")
+        raise ValueError(
+            "The Event Key of the Event Tracking setting "
+            f"{'has characters that no key has' if event_key else 'is missing'}. {_FROM_TRACKING}"
+        )
     return Tracking(actid, event_key)
 
 
 def _tracking_url(given: Any) -> str:
-    refusal = "The Tracking URL has to begin with https://, so that the event key stays secret."
     try:
         parts = urlsplit(given if isinstance(given, str) else "")
         _ = parts.port
     except ValueError:
         raise ValueError("The Tracking URL is not a URL.") from None
     if not parts.hostname or not (parts.scheme == "https" or (parts.scheme == "http" and _is_loopback(parts.hostname))):
-        raise ValueError(refusal)
+        raise ValueError("The Tracking URL has to begin with https://, so that the event key stays secret.")
     if "@" in parts.netloc or parts.path.strip("/") or parts.query or parts.fragment:
         raise ValueError("The Tracking URL must end after the host name.")
     return f"{parts.scheme}://{parts.netloc}"

@@ -198,14 +198,11 @@ class Sync:
             stream[0] or None, target.object if target else None, key, rejection, row.data if text is None else text
         )
         is_first = self._counts.add(stream, rejection)
-        if is_first or not self._config.rejected_records:
-            LOGGER.warning(
-                "Stream %s: row %d is rejected (%s).%s",
-                stream[0] or "unknown",
-                row.number + 1,
-                rejection.code,
-                f" {rejection.sentence}" if is_first else "",
-            )
+        place = (stream[0] or "unknown", row.number + 1, rejection.code)
+        if is_first:
+            LOGGER.warning("Stream %s: row %d is rejected (%s). %s", *place, rejection.sentence)
+        elif not self._config.rejected_records:
+            LOGGER.warning("Stream %s: row %d is rejected (%s).", *place)
         self._ledger.settle(stream, row.number, rejected=True)
 
     def _check(self) -> None:

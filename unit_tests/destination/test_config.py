@@ -91,7 +91,7 @@ def test_a_whole_configuration() -> None:
         ({"create_missing": "tags"}, "The Create What Is Missing setting has to be a list of texts."),
         (
             {"create_missing": ["lists"]},
-            'Each entry of the Create What Is Missing setting has to be tags, options or accounts, not "lists".',
+            'The Create What Is Missing setting has to be tags, options or accounts, not "lists".',
         ),
         ({"streams": {}}, "The Streams setting has to be a list of objects."),
         ({"streams": ["people"]}, "The Streams setting has to be a list of objects."),
