@@ -4,7 +4,7 @@ import json
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from emulator import Emulator
+from emulator import Emulator, Fault
 from integration_tests.destination.connector import REAL, Destination, Process, configured, line, record, state
 from unit_tests.listed_messages import said_in, unlisted
 
@@ -37,11 +37,11 @@ def test_given_trouble_of_many_kinds_when_written_then_every_message_is_listed(
     )
     assert written.exit_code == 0
     assert written.summary["streams"]
-    emulator.settings.patch({"forbidden": ["/tags"]})
+    emulator.settings.patch({"forbidden": ["/lists"], "faults": [Fault("envelope", "/tags")]})
     failed = destination.write(configured("contacts"), [record(email="ann@example.com", tags=["another"])], REAL)
     assert failed.exit_code == 1
     [error] = failed.errors_traced
-    assert error["internal_message"].startswith(error["message"])
+    assert error["internal_message"] == f"{error['message']} (unexpected envelope for tags)"
     refused = destination.write(configured("people"), module=REAL)
     messages = [one for run in (written, failed, refused, destination.check()) for one in messages_of(run)]
     assert len({said_in(message) for message in messages}) > 15
