@@ -1,4 +1,4 @@
-# `docker build .` makes the image of the source, which is the last stage.
+# `docker build .` makes the image of the source, which is the last stage, `docker build --target destination .` the other.
 # Plain on purpose: docker with and without BuildKit, buildah and podman all build it, also where they reach no registry
 # but the one of BASE_IMAGE.
 ARG BASE_IMAGE=docker.io/airbyte/python-connector-base:4.0.2
@@ -18,6 +18,7 @@ RUN if [ -d requirements/wheelhouse ]; then export PIP_NO_INDEX=1 PIP_FIND_LINKS
 COPY pyproject.toml README.md LICENSE manifest.yaml ./
 COPY schemas/ schemas/
 COPY activecampaign_client/ activecampaign_client/
+COPY destination_activecampaign/ destination_activecampaign/
 COPY source_activecampaign/ source_activecampaign/
 RUN /opt/build/bin/pip wheel --quiet --no-index --no-deps --no-build-isolation --wheel-dir dist . \
  && /opt/build/bin/pip --python /opt/connector/bin/python install --quiet --no-index --no-deps dist/*.whl
@@ -30,9 +31,15 @@ ENV PYTHONDONTWRITEBYTECODE=1
 WORKDIR /airbyte/integration_code
 USER airbyte
 
+FROM runtime AS destination
+LABEL io.airbyte.name="airbyte/destination-activecampaign" \
+      io.airbyte.version="1.0.0"
+# Airbyte starts it from a directory of its own, hence no relative path.
+ENV AIRBYTE_ENTRYPOINT="/opt/connector/bin/destination-activecampaign"
+ENTRYPOINT ["/opt/connector/bin/destination-activecampaign"]
+
 FROM runtime AS source
 LABEL io.airbyte.name="airbyte/source-activecampaign" \
       io.airbyte.version="1.0.0"
-# Airbyte starts it from a directory of its own, hence no relative path.
 ENV AIRBYTE_ENTRYPOINT="/opt/connector/bin/source-activecampaign"
 ENTRYPOINT ["/opt/connector/bin/source-activecampaign"]

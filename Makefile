@@ -29,8 +29,9 @@ bench: install ## measure the connector on an emulated account (ARGS="--scenario
 lock: .venv/bin/uv ## make requirements/*.txt anew from pyproject.toml (UPGRADE=--upgrade for the newest of everything)
 	scripts/lock $(UPGRADE)
 
-image: ## build the image of the source, source-activecampaign:dev
-	docker build -t source-activecampaign:dev .
+image: ## build the images, source-activecampaign:dev and destination-activecampaign:dev
+	docker build --target source -t source-activecampaign:dev .
+	docker build --target destination -t destination-activecampaign:dev .
 
 clean: ## remove the environments and everything built
 	rm -rf .venv .venv-sync .cache .tmp .mypy_cache .pytest_cache .ruff_cache .hypothesis build dist

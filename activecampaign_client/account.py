@@ -5,12 +5,14 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import nullcontext
 from dataclasses import replace
 from typing import Any, TypeVar
 
+import orjson
 import requests
 
-from activecampaign_client.answers import Answer, Limits, Request, asked_pause, retry_after
+from activecampaign_client.answers import Answer, Limits, Request, asked_pause, is_throttled, retry_after
 from activecampaign_client.listing import LOOK_AHEAD, Listing
 from activecampaign_client.pace import Pace
 from activecampaign_client.page import Page, Row, identity_by, rows_in, skipped_in, total_of
@@ -56,7 +58,7 @@ class Account:
         self._headers = {"Accept": "application/json", "User-Agent": user_agent, "Api-Token": api_key}
         self._sleep = sleep
         self.pace = Pace(requests_per_second, clock, sleep)
-        self._sender = Sender(api_url, self._exchange, self.pace.wait, self.rest, clock)
+        self._sender = Sender(api_url, self._exchange, self._wait_for_turn, self.rest, clock)
         self.progress = Progress(self.pace.waiting)
         self.answers = SharedAnswers()
         # A thread that never starts costs nothing.
@@ -128,12 +130,17 @@ class Account:
         """
         return (row for page in self.pages(path, record_key, **more) for row in page.rows)
 
+    def _wait_for_turn(self, request: Request) -> float:
+        with request.allowance.turn() if request.allowance else nullcontext():
+            return self.pace.wait()
+
     def _exchange(self, request: Request, departure: float, timeout: tuple[float, float]) -> Outcome:
         headers = {**self._headers, "Cache-Control": "no-cache"} if request.anew else self._headers
+        content = None
+        if request.body is not None:
+            headers, content = {**headers, "Content-Type": "application/json"}, orjson.dumps(request.body)
         prepared = self._session.prepare_request(
-            requests.Request(
-                request.method, self.url(request), headers=headers, params=request.params, json=request.body
-            )
+            requests.Request(request.method, self.url(request), headers=headers, params=request.params, data=content)
         )
         self.progress.add(request.stream, requests=1)
         try:
@@ -176,6 +183,8 @@ class Account:
             self.pace.throttled(seconds, departure)
         else:
             self.pace.served()
+            if answer.request.allowance and is_throttled(answer):
+                answer.request.allowance.throttled(retry_after(answer))
 
     def once(self, key: str, read: Callable[[], _T]) -> _T:
         """The result of `read` for this key, read by the first who asks while the others wait for it.

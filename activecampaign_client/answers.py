@@ -8,7 +8,7 @@ by others.
 import math
 import re
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from email.utils import parsedate_to_datetime
@@ -21,6 +21,7 @@ from urllib3.exceptions import NewConnectionError, ReadTimeoutError
 
 from activecampaign_client import exact_json
 from activecampaign_client.errors import ApiError, Kind
+from activecampaign_client.pace import Allowance
 
 
 @dataclass(frozen=True)
@@ -33,7 +34,7 @@ class Request:
 
     # Below /api/3/.
     path: str
-    params: Mapping[str, str] = field(default_factory=dict)
+    params: Mapping[str, str | Sequence[str]] = field(default_factory=dict)
     method: str = "GET"
     # Sent as JSON.
     body: Any = None
@@ -43,6 +44,12 @@ class Request:
     permission: str = ""
     # A 404 only says that what was asked for was deleted meanwhile.
     may_be_gone: bool = False
+    # A refusal of what is asked (400, 404, 409, 422) is an answer like any other: a row may be at fault.
+    may_be_refused: bool = False
+    # Sending it twice does no more than sending it once, although it is a POST: what it writes has a natural key.
+    repeatable: bool = False
+    # A limit that it counts for, beside the account's own.
+    allowance: Allowance | None = None
     # It is sent to find out whether API URL and key are right.
     proves_key: bool = False
     # The server itself is to answer, also where an earlier answer would do for somebody else.
@@ -118,6 +125,26 @@ class Answer:
         return self.status == 200 and self.is_json
 
 
+def is_throttled(outcome: Answer | requests.RequestException) -> bool:
+    """Whether it was refused for the budget's sake: with 429, or as too much for a budget of its own, which is a 400.
+
+    `{"success": 0, "message": "Rate limit exceeded.", ...}` is what the importer says then
+    (https://developers.activecampaign.com/reference/bulk-import-contacts).
+    """
+    if not isinstance(outcome, Answer):
+        return False
+    if outcome.request.allowance and outcome.status == requests.codes.bad_request and outcome.is_json:
+        body = outcome.body
+        return isinstance(body, Mapping) and str(body.get("message")).lower().startswith("rate limit")
+    return bool(outcome.status == requests.codes.too_many_requests)
+
+
+def _status_of(outcome: Answer | requests.RequestException) -> int:
+    if is_throttled(outcome):
+        return int(requests.codes.too_many_requests)
+    return outcome.status if isinstance(outcome, Answer) else Attempts.NO_ANSWER
+
+
 @dataclass(frozen=True)
 class Limits:
     """How often a request is sent, and for how many seconds, until it counts as failed.
@@ -138,6 +165,11 @@ class Limits:
     total: float = math.inf
 
 
+# Whoever checks a connection sits in front of it: an answer within half a minute, whatever the server does. The start
+# of the process takes some seconds of it.
+CHECK = Limits(attempts=2, answer=10.0, total=22.0)
+
+
 class Attempts:
     """How a request ended so far, each time that it was sent: a status, or no answer at all."""
 
@@ -147,7 +179,7 @@ class Attempts:
         self._outcomes: Counter[int] = Counter()
 
     def add(self, outcome: Answer | requests.RequestException) -> None:
-        self._outcomes[outcome.status if isinstance(outcome, Answer) else self.NO_ANSWER] += 1
+        self._outcomes[_status_of(outcome)] += 1
 
     def ended_with(self, status: int) -> int:
         return self._outcomes[status]
@@ -204,7 +236,8 @@ def judge(
     `answered_before`: requests of its listing were answered well, so that one that is not may be an accident.
 
     A request that only reads is sent again wherever that may help. One that writes is sent again only where the API
-    certainly did nothing with it: it has no idempotency key, and a second POST may write a second time.
+    certainly did nothing with it, or where it is `repeatable`: there are no idempotency keys, and a second POST may
+    write a second time.
 
     >>> response = requests.Response()
     >>> response.status_code = 503
@@ -220,7 +253,7 @@ def judge(
     if verdict.action is not Action.RETRY:
         odd = _of_oddness(outcome, request, answered_before)
         return _again(odd, attempts, limits.odd) if odd else verdict
-    status = outcome.status if isinstance(outcome, Answer) else Attempts.NO_ANSWER
+    status = _status_of(outcome)
     if status in (requests.codes.unauthorized, requests.codes.forbidden):
         again = attempts.ended_with(status) < limits.forbidden and attempts.count < limits.attempts
         return verdict if again else Verdict(Action.FAIL, verdict.sentence, verdict.kind)
@@ -252,6 +285,10 @@ def may_pass(outcome: Answer | requests.RequestException) -> bool:
     return not (isinstance(outcome, requests.exceptions.SSLError) or _is_unknown_host(outcome))
 
 
+# How the API refuses what is asked, and not who asks.
+REFUSALS = frozenset({400, 404, 409, 422})
+
+
 def about(outcome: Answer | requests.RequestException, request: Request, root: str) -> str:
     """The sentence for people about what came, or what did not."""
     return _of(outcome, request, root).sentence
@@ -268,7 +305,7 @@ def gave_up(why: str, seconds: float) -> Verdict:
 
 def is_repeatable(request: Request) -> bool:
     """Whether sending it a second time does no more than sending it once."""
-    return request.method in ("GET", "HEAD", "PUT", "DELETE")
+    return request.repeatable or request.method in ("GET", "HEAD", "PUT", "PATCH", "DELETE")
 
 
 def _again(verdict: Verdict, attempts: Attempts, limit: int) -> Verdict:
@@ -283,6 +320,10 @@ def _of(outcome: Answer | requests.RequestException, request: Request, root: str
 
 def _of_answer(answer: Answer, request: Request, root: str) -> Verdict:
     status, place = answer.status, request.place
+    if is_throttled(answer):
+        return _of_throttling(answer, request)
+    if request.may_be_refused and status in REFUSALS:
+        return _ACCEPT
     if 200 <= status < 300:
         return _ACCEPT if answer.known_good else _of_body(answer, request, root)
     if 300 <= status < 400:
@@ -314,13 +355,6 @@ def _of_answer(answer: Answer, request: Request, root: str) -> Verdict:
                 "every stream says so, the API URL is wrong."
             )
         return Verdict(Action.FAIL, sentence, "config")
-    if status == 429:
-        pause = asked_pause(answer)
-        return Verdict(
-            Action.RETRY,
-            f"The account's limit of requests left no room for {place} (HTTP 429): it is shared by everything that "
-            f"uses the account.{'' if pause is None else f' ActiveCampaign asked for a pause of {pause:g} s.'}",
-        )
     if status == 408 or status >= 500:
         return Verdict(Action.RETRY, f"{root}/api/3/{request.path} answered with HTTP {status}.")
     refusal = f"ActiveCampaign did not accept {place} (HTTP {status}){_quoted(answer)}."
@@ -328,6 +362,17 @@ def _of_answer(answer: Answer, request: Request, root: str) -> Verdict:
     if request.method == "GET":
         return Verdict(Action.FAIL, f"{refusal} {_REPORT}", "system")
     return Verdict(Action.FAIL, refusal, "config")
+
+
+def _of_throttling(answer: Answer, request: Request) -> Verdict:
+    pause = asked_pause(answer)
+    is_of_all = answer.status == requests.codes.too_many_requests
+    return Verdict(
+        Action.RETRY,
+        f"The account's limit of {'requests' if is_of_all else 'imports per minute'} left no room for {request.place} "
+        f"(HTTP {answer.status}): it is shared by everything that uses the account."
+        f"{'' if pause is None else f' ActiveCampaign asked for a pause of {pause:g} s.'}",
+    )
 
 
 def _of_refusal(request: Request, status: int) -> Verdict:
@@ -359,7 +404,7 @@ def _of_oddness(answer: Answer | requests.RequestException, request: Request, an
     """An answer that makes no sense, or none after those that came before; None for all others."""
     if not isinstance(answer, Answer) or answer.known_good or request.method != "GET":
         return None
-    if answer.is_gone and request.may_be_gone:
+    if (answer.is_gone and request.may_be_gone) or (answer.status in REFUSALS and request.may_be_refused):
         return None
     if answer.status == 200 and _speaks_of_error(answer, request.record_key):
         sentence = f"ActiveCampaign answered {request.place} without {request.record_key}{_quoted(answer)}."
@@ -437,6 +482,13 @@ def said_by(answer: Answer) -> str:
     return said if len(said) <= LONGEST_SAID else f"{said[:LONGEST_SAID]} [...]"
 
 
+def codes_in(answer: Answer) -> list[str]:
+    """The codes of a refusal, as `duplicate` of `{"errors": [{"title": "...", "code": "duplicate"}]}`."""
+    errors = answer.body.get("errors") if answer.is_json and isinstance(answer.body, Mapping) else None
+    entries = errors if isinstance(errors, list) else [errors]
+    return [entry["code"] for entry in entries if isinstance(entry, Mapping) and isinstance(entry.get("code"), str)]
+
+
 # Characters of the API's own sentences that are passed on.
 LONGEST_SAID = 500
 
@@ -479,7 +531,12 @@ def _date_in(header: str) -> datetime | None:
     return date if date.tzinfo else date.replace(tzinfo=timezone.utc)
 
 
-def retry_after(answer: Answer, default: float = 1.0) -> float:
-    """Seconds to wait after a 429: what was asked for, but at most LONGEST_PAUSE; `default` where nothing was."""
+def retry_after(answer: Answer) -> float:
+    """Seconds to wait where a request was one too many: what was asked for, but at most LONGEST_PAUSE.
+
+    Where nothing was, a second for a limit that is counted in seconds, more for that of imports, which is per minute.
+    """
     asked = asked_pause(answer)
-    return default if asked is None else min(asked, LONGEST_PAUSE)
+    if asked is None:
+        return 1.0 if answer.status == requests.codes.too_many_requests else 6.0
+    return min(asked, LONGEST_PAUSE)

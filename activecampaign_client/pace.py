@@ -10,7 +10,8 @@ import math
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 
 class Pace:
@@ -153,3 +154,58 @@ class Pace:
             self._quiet += 1
             if self._quiet > self.QUIET_REQUESTS and self._clock() >= self._quiet_until:
                 self._factor = max(1.0, self._factor / self.FASTER)
+
+
+class Allowance:
+    """So many requests in any stretch of so many seconds, as fast as they come: a limit that is counted for long.
+
+    What the network does to a request or two makes no difference there, and few requests need not wait at all.
+    Raises ValueError where one of the two is not greater than 0. `clock` and `sleep` are for tests.
+
+    >>> imports, pace = Allowance(100, 60), Pace(5)
+    >>> with imports.turn():
+    ...     departure = pace.wait()
+    """
+
+    MARGIN = 1.02
+
+    def __init__(
+        self,
+        requests: int,
+        seconds: float,
+        clock: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        if requests <= 0 or seconds <= 0:
+            raise ValueError("requests and seconds must be greater than 0")
+        self._seconds = seconds * self.MARGIN
+        self._clock, self._sleep = clock, sleep
+        self._lock = threading.Lock()
+        # When each request left, or was let go where it has not left yet; oldest first.
+        self._departures: deque[list[float]] = deque(maxlen=requests)
+        self._resume = clock()
+
+    @contextmanager
+    def turn(self) -> Iterator[None]:
+        """Begins when a request may leave, and ends when it does: other limits may hold it back meanwhile."""
+        departure = self._let_go()
+        yield
+        with self._lock:
+            departure[0] = self._clock()
+
+    def throttled(self, seconds: float) -> None:
+        """A request was refused: others use the limit, too, and nothing leaves for so many seconds."""
+        with self._lock:
+            self._resume = max(self._resume, self._clock() + seconds)
+
+    def _let_go(self) -> list[float]:
+        while True:
+            with self._lock:
+                now, due = self._clock(), self._resume
+                if len(self._departures) == self._departures.maxlen:
+                    due = max(due, self._departures[0][0] + self._seconds)
+                if now >= due:
+                    departure = [now]
+                    self._departures.append(departure)
+                    return departure
+            self._sleep(due - now)

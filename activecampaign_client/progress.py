@@ -89,23 +89,37 @@ class Progress:
         Where there are `names`, only those streams are named: requests for others count for the total.
         """
         self._names = names
-        done = threading.Event()
+        before = self.requests()
 
         def report() -> None:
-            before = self.requests()
-            while not done.wait(seconds):
-                now = self.requests()
-                LOGGER.info(
-                    "Reading: %s. %.1f requests per second%s.", self.summary(), (now - before) / seconds, self.waits()
-                )
-                before = now
+            nonlocal before
+            now = self.requests()
+            LOGGER.info(
+                "Reading: %s. %.1f requests per second%s.", self.summary(), (now - before) / seconds, self.waits()
+            )
+            before = now
 
-        reporter = threading.Thread(target=report, name="progress", daemon=True)
-        reporter.start()
         try:
-            yield
+            with every(seconds, report):
+                yield
         finally:
-            done.set()
-            reporter.join()
             for line in self.lines():
                 LOGGER.info(line)
+
+
+@contextmanager
+def every(seconds: float, say: Callable[[], None]) -> Iterator[None]:
+    """Call `say` every so many seconds, in a thread of its own, until the block ends."""
+    done = threading.Event()
+
+    def repeat() -> None:
+        while not done.wait(seconds):
+            say()
+
+    thread = threading.Thread(target=repeat, name="progress", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        done.set()
+        thread.join()

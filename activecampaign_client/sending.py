@@ -19,6 +19,7 @@ from activecampaign_client.answers import (
     gave_up,
     is_answered,
     is_repeatable,
+    is_throttled,
     judge,
     may_pass,
     retry_after,
@@ -55,8 +56,8 @@ class Errand:
         return self.began + self.limits.total
 
     def seconds_until_next(self, outcome: Outcome, attempts: int) -> float:
-        """Seconds until the next attempt: what a 429 asks for, else what the backoff says, else 1, 2, 4, ..."""
-        if isinstance(outcome, Answer) and outcome.status == requests.codes.too_many_requests:
+        """Seconds until the next attempt: what the API asks for, else what the backoff says, else 1, 2, 4, ..."""
+        if isinstance(outcome, Answer) and is_throttled(outcome):
             return retry_after(outcome)
         came = outcome.response if isinstance(outcome, Answer) else outcome
         seconds = self.backoff(came, attempts) if self.backoff else None
@@ -67,14 +68,14 @@ class Sender:
     """Sends the requests of one account, each as often as it takes; safe to share between threads.
 
     `exchange(request, departure, timeout)` sends one once, with the timeout of Session. `wait_for_turn` waits until
-    one may leave, and gives the moment. `rest` waits for seconds, `clock` tells them.
+    it may leave, and gives the moment. `rest` waits for seconds, `clock` tells them.
     """
 
     def __init__(
         self,
         root: str,
         exchange: Callable[[Request, float, tuple[float, float]], Outcome],
-        wait_for_turn: Callable[[], float],
+        wait_for_turn: Callable[[Request], float],
         rest: Callable[[float], None],
         clock: Callable[[], float],
     ) -> None:
@@ -136,7 +137,7 @@ class Sender:
         """
         while True:
             self._sit_out(errand)
-            departure = self._wait_for_turn()
+            departure = self._wait_for_turn(errand.request)
             leave = self._outage.leave()
             if leave is Leave.FREELY:
                 return departure, False
@@ -165,7 +166,7 @@ class Sender:
         """Find out whether it is the account that does not answer, or only this request that gets no answer."""
         doubtful = tries and (self._outage.proven or errand.attempts.count >= errand.limits.attempts)
         if doubtful:
-            if not errand.request.proves_key and is_answered(self._prove(self._wait_for_turn(), errand)):
+            if not errand.request.proves_key and is_answered(self._prove(self._wait_for_turn(PROOF), errand)):
                 return
             errand.attempts.forget()
             errand.attempts.add(outcome)

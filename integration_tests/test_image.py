@@ -1,4 +1,4 @@
-"""The image: the four commands in its container, held tightly, against the emulator."""
+"""The images, held tightly: the four commands of the source against the emulator, and what both have in common."""
 
 import json
 import os
@@ -19,7 +19,8 @@ from emulator import Account, Emulator
 pytestmark = pytest.mark.image
 
 ROOT = Path(__file__).resolve().parent.parent
-ENTRYPOINT = "/opt/connector/bin/source-activecampaign"
+CONNECTORS = ("source-activecampaign", "destination-activecampaign")
+PACKAGES = ("activecampaign_client", "source_activecampaign", "destination_activecampaign")
 INCREMENTAL = "contacts"
 FULL = ["lists", "tags"]
 
@@ -94,20 +95,32 @@ class Image:
         config: dict[str, Any] = described["Config"]
         return config
 
+    def layers(self) -> list[str]:
+        """The digests of its file systems, the lowest first."""
+        found: list[str] = json.loads(
+            _docker("image", "inspect", "--format", "{{json .RootFS.Layers}}", self.tag).stdout
+        )
+        return found
+
 
 @pytest.fixture(scope="session")
-def image() -> Image:
-    """The image, built from this tree; no engine is a reason to skip, except in CI."""
+def images() -> dict[str, Image]:
+    """The image of each connector, built from this tree; no engine is a reason to skip, except in CI."""
     if shutil.which("docker") is None or _docker("info").returncode:
         reason = "no container engine answers (`scripts/with-engine make test` starts one on Debian)"
         if os.environ.get("CI", "").lower() in {"", "0", "false"}:
             pytest.skip(reason)
         pytest.fail(reason, pytrace=False)
-    image = Image("source-activecampaign:test")
-    built = subprocess.run([ROOT / "scripts" / "build-image", image.tag], capture_output=True, text=True, check=False)
+    built = subprocess.run([ROOT / "scripts" / "build-image", "test"], capture_output=True, text=True, check=False)
     if built.returncode:
-        pytest.fail(f"the image cannot be built:\n{built.stdout}{built.stderr}", pytrace=False)
-    return image
+        pytest.fail(f"the images cannot be built:\n{built.stdout}{built.stderr}", pytrace=False)
+    return {name: Image(f"{name}:test") for name in CONNECTORS}
+
+
+@pytest.fixture(scope="session")
+def image(images: dict[str, Image]) -> Image:
+    """That of the source."""
+    return images["source-activecampaign"]
 
 
 @pytest.fixture(scope="module")
@@ -124,18 +137,25 @@ def folder(emulator: Emulator, tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_the_image_is_what_airbyte_expects(image: Image) -> None:
-    config = image.inspect()
-    assert config["Entrypoint"] == [ENTRYPOINT]
-    assert f"AIRBYTE_ENTRYPOINT={ENTRYPOINT}" in config["Env"]
+@pytest.mark.parametrize("connector", CONNECTORS)
+def test_the_image_is_what_airbyte_expects(images: dict[str, Image], connector: str) -> None:
+    config = images[connector].inspect()
+    assert config["Entrypoint"] == [f"/opt/connector/bin/{connector}"]
+    assert f"AIRBYTE_ENTRYPOINT=/opt/connector/bin/{connector}" in config["Env"]
     assert config["User"] == "airbyte"
     assert config["WorkingDir"] == "/airbyte/integration_code"
-    assert config["Labels"]["io.airbyte.name"] == "airbyte/source-activecampaign"
+    assert config["Labels"]["io.airbyte.name"] == f"airbyte/{connector}"
+
+
+def test_the_images_have_the_same_files(images: dict[str, Image]) -> None:
+    layers = [one.layers() for one in images.values()]
+    assert layers[0]
+    assert layers[1:] == layers[:-1]
 
 
 def test_the_image_carries_neither_pip_nor_secrets_nor_tests(image: Image) -> None:
     names = image.execute("find", "/opt/connector", "-printf", r"%f\n").splitlines()
-    assert {"activecampaign_client", "source_activecampaign"} <= set(names)
+    assert set(PACKAGES) <= set(names)
     assert not {"pip", "secrets", "unit_tests", "integration_tests", "wheelhouse"} & set(names)
 
 
@@ -143,7 +163,7 @@ def test_nothing_of_the_connector_belongs_to_its_user(image: Image) -> None:
     assert image.execute("find", "/opt/connector", "!", "-user", "root") == ""
 
 
-@pytest.mark.parametrize("name", ["activecampaign_client", "source_activecampaign"])
+@pytest.mark.parametrize("name", PACKAGES)
 def test_every_module_is_compiled_already(image: Image, name: str) -> None:
     packages = image.execute("find", "/opt/connector", "-type", "d", "-name", name).split()
     (package,) = packages
@@ -154,10 +174,15 @@ def test_every_module_is_compiled_already(image: Image, name: str) -> None:
 
 @pytest.mark.parametrize("user", [None, "12345:12345", "0:0"], ids=["airbyte", "any", "root"])
 @pytest.mark.parametrize("directory", [None, "/"], ids=["workdir", "root"])
-def test_spec_needs_no_network_no_home_and_no_directory(image: Image, user: str | None, directory: str | None) -> None:
-    answer = image.run("spec", user=user, directory=directory)
+@pytest.mark.parametrize("connector", CONNECTORS)
+def test_spec_needs_no_network_no_home_and_no_directory(
+    images: dict[str, Image], connector: str, user: str | None, directory: str | None
+) -> None:
+    answer = images[connector].run("spec", user=user, directory=directory)
     assert answer.code == 0, answer.errors
-    assert {"api_url", "api_key"} <= set(answer.only("SPEC")["connectionSpecification"]["required"])
+    spec = answer.only("SPEC")
+    assert {"api_url", "api_key"} <= set(spec["connectionSpecification"]["required"])
+    assert bool(spec.get("supported_destination_sync_modes")) == connector.startswith("destination")
 
 
 @pytest.mark.parametrize("user", [None, "12345:12345"], ids=["airbyte", "any"])

@@ -20,9 +20,10 @@ from emulator import Account, Emulator
 
 ROOT = Path(__file__).resolve().parent.parent
 DISTRIBUTION = "airbyte-activecampaign"
-PACKAGES = {"activecampaign_client", "source_activecampaign"}
+PACKAGES = {"activecampaign_client", "destination_activecampaign", "source_activecampaign"}
 COMMAND = "source-activecampaign"
 EDITABLE = Path(sys.executable).parent / COMMAND
+CONNECTORS = {"source": ROOT / "metadata.yaml", "destination": ROOT / "destination_activecampaign" / "metadata.yaml"}
 
 
 @pytest.fixture(scope="module")
@@ -53,6 +54,7 @@ def test_the_wheel_carries_the_packages_the_manifest_and_every_schema(wheel: Pat
     ours = {name for name in names if ".dist-info/" not in name}
     assert {name.split("/")[0] for name in ours} == PACKAGES
     assert "source_activecampaign/manifest.yaml" in ours
+    assert "destination_activecampaign/spec.json" in ours
     schemas = {f"source_activecampaign/schemas/{path.name}" for path in (ROOT / "schemas").glob("*.json")}
     assert schemas
     assert {name for name in ours if "/schemas/" in name} == schemas
@@ -79,6 +81,11 @@ def test_the_source_distribution_carries_no_more_than_it_needs(dist: Path) -> No
 
 def test_the_installed_wheel_answers_from_anywhere(installed: Path) -> None:
     assert _spec(str(installed), "spec") == _spec(str(EDITABLE), "spec")
+
+
+def test_the_installed_wheel_has_the_destination(installed: Path) -> None:
+    script = installed.with_name("destination-activecampaign")
+    assert _spec(str(script), "spec") == _spec(sys.executable, "-m", "destination_activecampaign", "spec")
 
 
 def test_the_editable_install_answers_from_anywhere() -> None:
@@ -127,18 +134,35 @@ def test_what_is_tested_is_what_is_shipped() -> None:
     assert {name: development.get(name) for name in _pins("runtime")} == _pins("runtime")
 
 
-def test_names_and_versions_agree() -> None:
-    described = yaml.safe_load((ROOT / "metadata.yaml").read_text())["data"]
-    labels = dict(re.findall(r'(io\.airbyte\.\w+)="([^"]+)"', (ROOT / "Dockerfile").read_text()))
+@pytest.mark.parametrize("connector", CONNECTORS)
+def test_names_and_versions_agree(connector: str) -> None:
+    described = yaml.safe_load(CONNECTORS[connector].read_text())["data"]
+    _, _, stage = (ROOT / "Dockerfile").read_text().partition(f"FROM runtime AS {connector}\n")
+    stage, _, _ = stage.partition("\nFROM ")
+    labels = dict(re.findall(r'(io\.airbyte\.\w+)="([^"]+)"', stage))
     assert labels == {
         "io.airbyte.name": described["dockerRepository"],
         "io.airbyte.version": described["dockerImageTag"],
     }
+    assert described["connectorType"] == connector
+    assert described["dockerRepository"] == f"airbyte/{connector}-activecampaign"
+    entrypoint = f"/opt/connector/bin/{connector}-activecampaign"
+    assert f'ENV AIRBYTE_ENTRYPOINT="{entrypoint}"\nENTRYPOINT ["{entrypoint}"]' in stage
     assert metadata.version(DISTRIBUTION) == described["dockerImageTag"]
     assert described["remoteRegistries"]["pypi"]["packageName"] == DISTRIBUTION
-    assert set(re.findall(r"source-activecampaign:(\d\S+)", (ROOT / "README.md").read_text())) == {
-        described["dockerImageTag"]
-    }
+    if connector == "source":
+        assert set(re.findall(r"source-activecampaign:(\d\S+)", (ROOT / "README.md").read_text())) == {
+            described["dockerImageTag"]
+        }
+
+
+def test_both_connectors_are_built_on_one_base_and_look_alike() -> None:
+    source, destination = (yaml.safe_load(path.read_text())["data"] for path in CONNECTORS.values())
+    assert destination["connectorBuildOptions"] == source["connectorBuildOptions"]
+    assert destination["definitionId"] != source["definitionId"]
+    assert destination["supportsDataActivation"] is True
+    icons = [path.with_name("icon.svg").read_bytes() for path in CONNECTORS.values()]
+    assert icons[0] == icons[1]
 
 
 def test_the_image_is_the_source_where_no_stage_is_named() -> None:

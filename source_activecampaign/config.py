@@ -3,14 +3,11 @@
 Everything that can be wrong with it is said here, in a sentence that calls the setting by its title in the form.
 """
 
-import json
-import math
 import re
-from collections.abc import Callable, Iterator, Mapping, MutableMapping
+from collections.abc import Iterator, Mapping, MutableMapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timezone
-from pathlib import Path
 from typing import Any
 
 from airbyte_cdk.models import FailureType
@@ -19,9 +16,9 @@ from airbyte_cdk.sources.declarative.transformations.config_transformations.conf
 )
 from airbyte_cdk.utils.traced_exception import AirbyteTracedException
 
-from activecampaign_client.address import api_root
 from activecampaign_client.pasted import trimmed
-from activecampaign_client.secrets import usable_key
+from activecampaign_client.settings import TEXTS, instead_of, object_in_file, require_account
+from activecampaign_client.settings import canonical as canonical_setting
 
 
 class Refused(dict[str, Any]):
@@ -37,23 +34,11 @@ class Refused(dict[str, Any]):
 
 
 def read_config(path: str) -> dict[str, Any]:
-    """The JSON object in a file, or the refusal of what is none; a byte order mark does no harm.
-
-    Raises OSError where there is no file to read.
-    """
-    content = Path(path).read_bytes()
-    if not content.strip(b"\xef\xbb\xbf \t\r\n"):
-        return Refused("The configuration file is empty: it has to hold a JSON object with api_url and api_key.")
+    """The JSON object in a file, or the refusal of what is none. Raises OSError where there is no file to read."""
     try:
-        config = json.loads(content)
-    except json.JSONDecodeError as error:
-        place = f"line {error.lineno}, column {error.colno}"
-        return Refused(f"The configuration file is not JSON (from {place} on): correct it there.")
-    except (ValueError, RecursionError):
-        return Refused("The configuration file is not JSON: write it anew, as UTF-8 text.")
-    if isinstance(config, dict):
-        return config
-    return Refused('The configuration file holds no JSON object: it has to look like {"api_url": ..., "api_key": ...}.')
+        return object_in_file(path)
+    except ValueError as error:
+        return Refused(str(error))
 
 
 def normalize_start_date(value: str) -> str:
@@ -71,78 +56,16 @@ def normalize_start_date(value: str) -> str:
             moment = moment.replace(tzinfo=timezone.utc)
         return f"{moment.astimezone(timezone.utc).isoformat()[:19]}Z"
     except (ValueError, OverflowError):
-        raise ValueError(f"The Start Date has to be {_A_DATE}{_instead_of(value)}.") from None
+        raise ValueError(f"The Start Date has to be {_A_DATE}{instead_of(value)}.") from None
 
 
-# Settings whose text is more than text: what they look like, and their canonical form.
 _A_DATE = "a date such as 2024-01-31 or 2024-01-31T00:00:00Z"
-_TEXTS: Mapping[str, tuple[str, Callable[[str], str]]] = {
-    "api_url": ("a text such as https://youraccount.api-us1.com", api_root),
-    "api_key": ("a text, in quotation marks", usable_key),
-    "start_date": (_A_DATE, normalize_start_date),
-}
+_TEXTS = {**TEXTS, "start_date": (_A_DATE, normalize_start_date)}
 
 
 def canonical(name: str, setting: Mapping[str, Any], value: Any) -> Any:
-    """The value of a setting in its canonical form; its default where it is null, an empty text or absent.
-
-    `setting` is its property in the spec. Taken, too, is what can only mean one thing: numbers as text, whole numbers
-    with a fraction of zero, choices in capitals, and `false` for "off", as which YAML reads it.
-
-    >>> canonical("num_workers", {"type": "integer", "minimum": 2, "maximum": 32, "default": 8}, "4")
-    4
-
-    Raises ValueError with a sentence that says what is allowed.
-    """
-    if isinstance(value, str):
-        value = trimmed(value)
-    if value is None or value == "":
-        return setting.get("default")
-    title = setting.get("title", name)
-    if name in _TEXTS:
-        form, canonical_text = _TEXTS[name]
-        if not isinstance(value, str):
-            raise ValueError(f"The {title} has to be {form}{'' if name == 'api_key' else _instead_of(value)}.")
-        return canonical_text(value)
-    if "enum" in setting:
-        return _choice(title, setting["enum"], value)
-    if setting.get("type") in ("integer", "number"):
-        return _number(title, setting, value)
-    return value
-
-
-def _choice(title: str, choices: list[str], value: Any) -> str:
-    chosen = "off" if value is False else value.lower() if isinstance(value, str) else None
-    if chosen not in choices:
-        allowed = f"{', '.join(choices[:-1])} or {choices[-1]}"
-        raise ValueError(f"The {title} setting has to be {allowed}{_instead_of(value)}.")
-    return chosen
-
-
-def _number(title: str, setting: Mapping[str, Any], value: Any) -> float:
-    number = value
-    if isinstance(value, str) and re.fullmatch(r"[+-]?[0-9]+(\.[0-9]+)?", value):
-        number = float(value)
-    least, most = setting.get("minimum", -math.inf), setting.get("maximum", math.inf)
-    # Neither comparison holds for NaN, and JSON has integers that no float can hold.
-    is_number = isinstance(number, int | float) and not isinstance(number, bool) and -math.inf < number < math.inf
-    whole = setting["type"] == "integer"
-    if not is_number or not least <= number <= most or (whole and number != int(number)):
-        kind = "a whole number" if whole else "a number"
-        bounds = f"of at least {least}" if most == math.inf else f"from {least} to {most}"
-        raise ValueError(f"The {title} setting has to be {kind} {bounds}{_instead_of(value)}.")
-    return int(number) if number == int(number) else float(number)
-
-
-def _instead_of(value: Any) -> str:
-    """The value itself, where it is short: a long one may be a key in the wrong place."""
-    if isinstance(value, list | dict):
-        return ", not a list" if isinstance(value, list) else ", not an object"
-    try:
-        shown = json.dumps(value)
-    except ValueError:
-        return ""
-    return f", not {shown}" if len(shown) <= 40 else ""
+    """The value of a setting in its canonical form, see `activecampaign_client.settings.canonical`."""
+    return canonical_setting(name, setting, value, _TEXTS)
 
 
 @dataclass
@@ -166,10 +89,7 @@ class Canonical(ConfigTransformation):
 def validate(config: Mapping[str, Any]) -> None:
     """Raises a configuration error where a configuration in its canonical form is not enough to ask an account."""
     with configuration_errors():
-        for name in ("api_url", "api_key"):
-            if name not in config:
-                title = {"api_url": "API URL", "api_key": "API Key"}[name]
-                raise ValueError(f"The {title} is missing. Copy it from Settings > Developer in ActiveCampaign.")
+        require_account(config)
 
 
 def refusal(sentence: str) -> AirbyteTracedException:

@@ -35,7 +35,7 @@ from airbyte_cdk.utils.traced_exception import AirbyteTracedException
 from pydantic import TypeAdapter
 
 from activecampaign_client.account import Account
-from activecampaign_client.answers import PROOF, Limits
+from activecampaign_client.answers import CHECK, PROOF
 from activecampaign_client.errors import ApiError
 from activecampaign_client.secrets import SHORTEST_IN_DATA, Mask, forms_of, masked, masking
 from source_activecampaign import deals
@@ -56,10 +56,6 @@ except ImportError:
     from yaml import SafeLoader as YamlLoader  # type: ignore[assignment]
 
 LOGGER = logging.getLogger("airbyte")
-
-# Whoever checks a connection sits in front of it: an answer within half a minute, whatever the server does. The start
-# of the process takes some seconds of it.
-CHECK = Limits(attempts=2, answer=10.0, total=22.0)
 
 Config = Mapping[str, Any]
 Manifest = Mapping[str, Any]

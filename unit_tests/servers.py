@@ -16,6 +16,8 @@ def server(answer: Callable[[BaseHTTPRequestHandler], None]) -> Iterator[tuple[s
             received.append(dict(self.headers.items()))
             answer(self)
 
+        do_POST = do_PUT = do_DELETE = do_GET
+
         def log_message(self, *_: object) -> None:
             pass
 

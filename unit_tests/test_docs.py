@@ -277,10 +277,20 @@ def test_every_family_is_explained():
 
 
 def test_every_module_is_explained():
-    packages = [ROOT / "source_activecampaign", ROOT / "activecampaign_client"]
-    modules = {path.name for package in packages for path in package.glob("*.py") if not path.name.startswith("__")}
-    rows = table(CONTRIBUTING, "Module of the source") + table(CONTRIBUTING, "Module of the client")
-    assert modules == set(re.findall(r"`(\w+\.py)`", "".join(row[0] for row in rows)))
+    names = {
+        "source": "source_activecampaign",
+        "destination": "destination_activecampaign",
+        "client": "activecampaign_client",
+    }
+    packages = [ROOT / package for package in names.values()]
+    modules = {
+        path.relative_to(package).as_posix()
+        for package in packages
+        for path in package.rglob("*.py")
+        if not path.name.startswith("__")
+    }
+    rows = [row for name in names for row in table(CONTRIBUTING, f"Module of the {name}")]
+    assert modules == set(re.findall(r"`([\w/]+\.py)`", "".join(row[0] for row in rows)))
 
 
 @pytest.mark.parametrize("path", PAGES, ids=lambda path: path.name)

@@ -23,6 +23,7 @@ ROOT = Path(__file__).resolve().parent.parent
 PACKAGES = (
     "activecampaign_client",
     "source_activecampaign",
+    "destination_activecampaign",
 )
 
 FILLED_IN = "..."
@@ -75,6 +76,13 @@ NOT_SHOWN: Mapping[str, frozenset[str]] = {
             "... of about ...",
             "... /api/3/...",
             "line ..., column ...",
+            "the Contacts permission",
+            "Create What Is Missing",
+            "Key of ...",
+            "Mode (stream ...)",
+            'the custom field "..." (id ...)',
+            "the log, by stream and number",
+            "HTTP ...",
         }
     ),
     "caught by the code that called, which says something else": frozenset(
@@ -97,6 +105,7 @@ NOT_SHOWN: Mapping[str, frozenset[str]] = {
             "... Options: ...",
             ". In cents of the currency in the column beside it",
             ", in ... unless the record says otherwise",
+            "subscribe or unsubscribe (1, 2, true and false are understood, too).",
         }
     ),
     "why a private name of the CDK is touched": frozenset(
@@ -107,6 +116,17 @@ NOT_SHOWN: Mapping[str, frozenset[str]] = {
         }
     ),
     "the title of an answer that the Connector Builder shows": frozenset({"Stream '...' request"}),
+    "what --help says of the command line": frozenset(
+        {
+            "print what can be configured",
+            "find out whether the configuration works",
+            "print what can be written",
+            "write the records that come on stdin",
+            "path to the JSON file of the ...",
+        }
+    ),
+    "the name under which something is kept": frozenset({"tags by id", "... by id"}),
+    "a type": frozenset({"Outcome | Rejection"}),
     "a value of an enumeration": frozenset({"to try", "not yet"}),
     "a template of the manifest": frozenset({"{{ parameters['endpoint'] }}"}),
 }

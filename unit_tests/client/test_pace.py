@@ -12,7 +12,8 @@ import requests
 
 from activecampaign_client.account import Account
 from activecampaign_client.answers import Answer, Request
-from activecampaign_client.pace import Pace
+from activecampaign_client.pace import Allowance, Pace
+from unit_tests.client.virtual_time import VirtualTime
 
 LIMIT = 5
 
@@ -338,3 +339,58 @@ def test_a_request_that_breaks_off_while_it_waits_does_not_hold_those_behind_it(
     assert pace.waiting()[0] == 0
     # and whoever comes later has its turn
     pace.wait()
+
+
+# ---- a limit over a long time
+
+
+def departures_of(
+    allowance: Allowance, time: VirtualTime, threads: int, each: int, hold: Callable[[], object] = lambda: None
+) -> list[float]:
+    departures: list[float] = []
+
+    def work() -> None:
+        for _ in range(each):
+            with allowance.turn():
+                hold()
+            departures.append(time())
+
+    time.run(*[work] * threads)
+    return sorted(departures)
+
+
+def stretches(departures: list[float], requests: int) -> list[float]:
+    """From each request to the one that is one too many."""
+    return [later - earlier for earlier, later in zip(departures, departures[requests:], strict=False)]
+
+
+def test_an_allowance_lets_go_at_once_what_it_has_room_for_and_never_more_in_any_minute():
+    time = VirtualTime()
+    departures = departures_of(Allowance(100, 60, time, time.sleep), time, threads=5, each=50)
+    assert departures[:100] == [0.0] * 100
+    assert min(stretches(departures, 100)) > 60
+    # and not much slower than that
+    assert departures[-1] < 2 * 63
+
+
+def test_an_allowance_counts_a_request_from_when_another_limit_let_it_leave():
+    time = VirtualTime()
+    slow = iter([2.0] * 20 + [0.1] * 60)
+    departures = departures_of(
+        Allowance(20, 60, time, time.sleep), time, threads=1, each=80, hold=lambda: time.sleep(next(slow))
+    )
+    assert departures[19] == 40.0
+    assert min(stretches(departures, 20)) > 60
+
+
+def test_an_allowance_that_others_have_used_up_is_waited_for():
+    time = VirtualTime()
+    allowance = Allowance(100, 60, time, time.sleep)
+    allowance.throttled(6)
+    assert departures_of(allowance, time, threads=1, each=2) == [6.0, 6.0]
+
+
+@pytest.mark.parametrize(("requests", "seconds"), [(0, 60), (100, 0)])
+def test_an_allowance_of_nothing_is_refused(requests, seconds):
+    with pytest.raises(ValueError, match="greater than 0"):
+        Allowance(requests, seconds)

@@ -1,0 +1,180 @@
+"""What of a change the account does not have already, and which of its endpoints can write it."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from decimal import Decimal, InvalidOperation
+from typing import Any, NamedTuple
+
+from activecampaign_client.custom_fields import MULTIPLE, Definition, parse
+from destination_activecampaign.catalog import Mode
+from destination_activecampaign.contacts.change import Change, Ending
+from destination_activecampaign.contacts.known import LEFT, SUBSCRIBED, UNSUBSCRIBED, Contact
+
+Fields = Mapping[str, Definition]
+
+
+def not_subscribed(change: Change, contact: Contact) -> dict[str, str]:
+    """The lists that a change subscribes the contact to and the importer does not, with the status that it has there.
+
+    >>> left = Contact("7", "ann@example.com", lists={"1": "2"})
+    >>> not_subscribed(Change("ann@example.com", lists={"1": True, "2": True}), left)
+    {'1': '2'}
+    """
+    return {
+        one: contact.lists[one] for one, wanted in change.lists.items() if wanted and contact.lists.get(one) in LEFT
+    }
+
+
+def is_same(one: Definition | None, wanted: str, stored: Any) -> bool:
+    """Whether a value that is to be written says the same as one that the API sent.
+
+    Times are compared as instants, since the API gives them in the account's time zone, choices as sets, numbers as
+    decimals; whatever else as texts.
+
+    >>> when, size = Definition("1", "When", "datetime", "WHEN"), Definition("2", "Size", "number", "SIZE")
+    >>> is_same(when, "2020-05-19T07:45:00+00:00", "2020-05-19T02:45:00-05:00"), is_same(size, "7.50", "7.5")
+    (True, True)
+    """
+    if one is None or wanted == stored:
+        return wanted == ("" if stored is None else str(stored))
+    if one.type == "number":
+        return bool(_decimal(wanted) == _decimal(stored))
+    try:
+        left, right = parse(one.type, wanted, one.options), parse(one.type, stored, one.options)
+    except ValueError:
+        return False
+    if one.type in MULTIPLE:
+        return set(left or ()) == set(right or ())
+    return bool(left == right)
+
+
+def _decimal(value: Any) -> Any:
+    """A number as one that is compared by its value; anything else as its text."""
+    text = "" if value is None else str(value).strip()
+    try:
+        return Decimal(text)
+    except InvalidOperation:
+        return text
+
+
+class Difference(NamedTuple):
+    """What of a change is left to be written, and the lists that the contact may not be subscribed to again.
+
+    `refused` are those lists with the status that it has there.
+    """
+
+    change: Change
+    refused: dict[str, str]
+
+
+def difference(
+    change: Change, contact: Contact | None, fields: Fields, account_id: str = "", *, resubscribe: bool = False
+) -> Difference:
+    """What is left of a change, given what the account has; None is a contact that it does not have.
+
+    `account_id` is that of the account that the change names. An ending is left as what it takes: for UNSUBSCRIBE, the
+    lists to leave.
+
+    >>> ann = Contact("7", "ann@example.com", {"firstName": "Ann"}, tags={"vip": "12"})
+    >>> left = difference(Change("ann@example.com", standard={"firstName": "Ann", "phone": "1"}), ann, {}).change
+    >>> left.standard, left.is_empty
+    ({'phone': '1'}, False)
+    """
+    known = contact or Contact("", change.email)
+    if change.ending is Ending.UNSUBSCRIBE:
+        active = {
+            one: False
+            for one, status in known.lists.items()
+            if status != UNSUBSCRIBED and (not change.lists or one in change.lists)
+        }
+        return Difference(Change(known.email, known.id, change.mode, lists=active), {})
+    refused = {} if resubscribe else not_subscribed(change, known)
+    lists = {
+        one: wanted
+        for one, wanted in change.lists.items()
+        if one not in refused and known.lists.get(one) != (SUBSCRIBED if wanted else UNSUBSCRIBED)
+    }
+    left = replace(
+        change,
+        standard={name: text for name, text in change.standard.items() if text != known.standard.get(name, "")},
+        values={
+            one: text
+            for one, text in change.values.items()
+            if not is_same(fields.get(one), text, known.values.get(one))
+        },
+        lists=lists,
+        account=None if _is_in_account(change, known, account_id) else change.account,
+        **_tags_left(change, known),
+    )
+    return Difference(left, refused)
+
+
+def _is_in_account(change: Change, known: Contact, account_id: str) -> bool:
+    if not change.account:
+        return known.account is None
+    return known.account is not None and known.account[1] == account_id != ""
+
+
+def _tags_left(change: Change, known: Contact) -> dict[str, Any]:
+    wanted = dict(change.add_tags)
+    unwanted = set(change.remove_tags)
+    if change.whole_tags is not None:
+        wanted = {**change.whole_tags, **wanted}
+        unwanted |= known.tags.keys() - wanted.keys()
+    wanted = {tag: name for tag, name in wanted.items() if tag not in change.remove_tags}
+    return {
+        "whole_tags": None,
+        "add_tags": {tag: name for tag, name in wanted.items() if tag not in known.tags},
+        "remove_tags": frozenset(unwanted & known.tags.keys()),
+    }
+
+
+def needs_to_know(change: Change) -> bool:
+    """Whether only somebody who knows what the account has of the contact can write a change.
+
+    >>> needs_to_know(Change("a@example.com", lists={"1": True})), needs_to_know(Change("a@example.com", account="A"))
+    (False, True)
+    """
+    return (
+        change.mode is not Mode.UPSERT
+        or bool(change.id)
+        or change.clears
+        or bool(change.remove_tags)
+        or change.whole_tags is not None
+        or change.account is not None
+    )
+
+
+def for_importer(change: Change, contact: Contact | None) -> tuple[Change | None, Change | None]:
+    """A change in two: what the importer can write, and what has to follow one by one; None is nothing of the kind.
+
+    The importer adds tags, but removes none, it subscribes nobody who has unsubscribed
+    (https://developers.activecampaign.com/reference/bulk-import-contacts), and whether it clears anything, or moves a
+    contact from one account to another, is documented nowhere. It finds contacts by their email address alone.
+
+    >>> ann = Contact("7", "ann@example.com")
+    >>> importer, after = for_importer(Change("ann@example.com", values={"1": "x", "2": ""}), ann)
+    >>> importer.values, after.values
+    ({'1': 'x'}, {'2': ''})
+    """
+    if contact and change.renames(contact.email):
+        return None, change
+    again = dict.fromkeys(not_subscribed(change, contact), True) if contact else {}
+    moves = change.account is not None and (not change.account or (contact is not None and contact.account is not None))
+    rest = replace(
+        change,
+        standard={name: text for name, text in change.standard.items() if not text},
+        values={one: text for one, text in change.values.items() if not text},
+        add_tags={},
+        lists=again,
+        account=change.account if moves else None,
+    )
+    importer = replace(
+        change,
+        standard={name: text for name, text in change.standard.items() if text},
+        values={one: text for one, text in change.values.items() if text},
+        remove_tags=frozenset(),
+        lists={one: wanted for one, wanted in change.lists.items() if one not in again},
+        account=None if moves else change.account,
+    )
+    return None if contact and importer.is_empty else importer, None if rest.is_empty else rest

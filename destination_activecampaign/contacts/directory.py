@@ -1,0 +1,206 @@
+"""What rows of contacts name: custom fields and their options, tags, lists and company accounts.
+
+Each is read once per sync, when it is first needed, and what is created on the way is added.
+"""
+
+import logging
+import threading
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from activecampaign_client.account import Account
+from activecampaign_client.answers import Request, said_by
+from activecampaign_client.custom_fields import Definition, definitions_in
+from activecampaign_client.errors import ApiError
+
+LOGGER = logging.getLogger(__name__)
+
+
+class Directory:
+    """The names of an account, safe to share between threads; every method raises ApiError where it has to ask."""
+
+    def __init__(self, account: Account, stream: str = "contacts") -> None:
+        self._account = account
+        self._stream = stream
+        self._lock = threading.RLock()
+        self._tables: dict[str, Any] = {}
+        # Tags that the importer was told to create, and ids that no tag has.
+        self._expected: set[str] = set()
+        self._strange: set[str] = set()
+
+    # ---- custom fields
+
+    @property
+    def fields(self) -> Mapping[str, Definition]:
+        """The custom fields of contacts, by id."""
+        # https://developers.activecampaign.com/reference/retrieve-fields
+        fields: Mapping[str, Definition] = self._table(
+            "fields", lambda: {one.id: one for one in definitions_in(self._pages("fields"))}
+        )
+        return fields
+
+    def add_options(self, choices: Iterable[tuple[str, str]]) -> None:
+        """Create options, each a field's id and what it is called, in one request.
+
+        Options have no key by which a second one would be refused, so what did not surely fail is looked up before it
+        is sent again.
+        """
+        # https://developers.activecampaign.com/reference/create-custom-field-options
+        with self._lock:
+            missing = [(one, text) for one, text in dict.fromkeys(choices) if text not in self.fields[one].options]
+            if not missing:
+                return
+            options = [{"field": one, "value": text, "label": text} for one, text in missing]
+            request = self._write("fieldOption/bulk", {"fieldOptions": options}, repeatable=False)
+            try:
+                answer = self._account.send(request)
+            except ApiError:
+                del self._tables["fields"]
+                if all(text in self.fields[one].options for one, text in missing):
+                    return
+                answer = self._account.send(request)
+            if answer.status >= 300:
+                LOGGER.warning("ActiveCampaign created no options of custom fields: %s.", said_by(answer))
+                return
+            fields = dict(self.fields)
+            for one, text in missing:
+                fields[one] = fields[one]._replace(options=(*fields[one].options, text))
+            self._tables["fields"] = fields
+
+    # ---- tags
+
+    @property
+    def _tags(self) -> dict[str, str]:
+        """The ids of the tags of contacts, by their name in small letters."""
+        # https://developers.activecampaign.com/reference/retrieve-all-tags; there are tags of templates, too.
+        tags: dict[str, str] = self._table(
+            "tags",
+            lambda: {
+                str(row.get("tag")).casefold(): str(row["id"])
+                for row in self._rows("tags")
+                if row.get("tagType", "contact") == "contact"
+            },
+        )
+        return tags
+
+    def has_tag(self, name: str) -> bool:
+        return name.casefold() in self._tags
+
+    def expect_tags(self, names: Iterable[str]) -> None:
+        """The importer creates these tags, in small letters, where there are none, and does not say their ids."""
+        with self._lock:
+            if "tags" in self._tables:
+                self._expected.update(name for name in names if name not in self._tags)
+
+    def tag_by_id(self, identifier: str) -> str:
+        """A tag's name in small letters; `#` and its id where it is none of contacts, or is no more."""
+        with self._lock:
+            name = self._tag_names().get(identifier)
+            if name is None and self._expected and identifier not in self._strange:
+                self._forget("tags")
+                name = self._tag_names().get(identifier)
+                self._expected -= self._tags.keys()
+                if name is None:
+                    # It is not worth a second look.
+                    self._strange.add(identifier)
+            return name or f"#{identifier}"
+
+    def _tag_names(self) -> dict[str, str]:
+        tags = self._tags
+        names: dict[str, str] = self._table("tags by id", lambda: {one: name for name, one in tags.items()})
+        return names
+
+    def tag_id(self, name: str) -> str:
+        """A tag's id; it is created where there is none."""
+        # https://developers.activecampaign.com/reference/create-a-new-tag
+        body = {"tag": {"tag": name, "tagType": "contact", "description": ""}}
+        return self._found_or_created("tags", name.casefold(), lambda: self._tags, "tags", body, "tag")
+
+    # ---- lists
+
+    @property
+    def _lists(self) -> list[dict[str, set[str]]]:
+        """The ids of lists by what they may be called: by id, by string id, by name, in small letters."""
+
+        def read() -> list[dict[str, set[str]]]:
+            names: list[dict[str, set[str]]] = [{}, {}, {}]
+            # https://developers.activecampaign.com/reference/retrieve-all-lists
+            for row in self._rows("lists"):
+                for by, key in zip(names, ("id", "stringid", "name"), strict=True):
+                    by.setdefault(str(row.get(key) or "").strip().casefold(), set()).add(str(row["id"]))
+            return names
+
+        lists: list[dict[str, set[str]]] = self._table("lists", read)
+        return lists
+
+    def lists_called(self, name: str) -> set[str]:
+        """The ids of the lists with this id, else with this string id, else with this name."""
+        wanted = name.strip().casefold()
+        return next((by[wanted] for by in self._lists if wanted and wanted in by), set())
+
+    # ---- company accounts
+
+    @property
+    def _accounts(self) -> dict[str, str]:
+        # https://developers.activecampaign.com/reference/list-all-accounts; what its search matches is not documented.
+        accounts: dict[str, str] = self._table(
+            "accounts", lambda: {str(row.get("name")).casefold(): str(row["id"]) for row in self._rows("accounts")}
+        )
+        return accounts
+
+    def account_id(self, name: str | None) -> str:
+        """The id of a company account; empty where there is none."""
+        return self._accounts.get(name.casefold(), "") if name else ""
+
+    def created_account(self, name: str) -> str:
+        """The id of a company account, which is created where there is none."""
+        # https://developers.activecampaign.com/reference/create-an-account-new
+        body = {"account": {"name": name}}
+        return self._found_or_created("accounts", name.casefold(), lambda: self._accounts, "accounts", body, "account")
+
+    # ---- how it is asked
+
+    def _found_or_created(
+        self, table: str, key: str, read: Any, path: str, body: Mapping[str, Any], record_key: str
+    ) -> str:
+        """The id under a key, of a new row if need be.
+
+        What happens to a second one of the same name is told differently: 200 with the first, 422, or an error of the
+        database. So whatever is not a new row is looked up again.
+        """
+        with self._lock:
+            if key in read():
+                return str(read()[key])
+            try:
+                answer = self._account.send(self._write(path, body, repeatable=True))
+                created = answer.body.get(record_key) if answer.status < 300 else None
+                if isinstance(created, Mapping) and created.get("id"):
+                    read()[key] = str(created["id"])
+                    self._tables.pop(f"{table} by id", None)
+                    return str(created["id"])
+                error = ApiError(f"ActiveCampaign created no {record_key} in {path}: {said_by(answer)}.", kind="config")
+            except ApiError as failed:
+                error = failed
+            self._forget(table)
+            if key in read():
+                return str(read()[key])
+            raise error
+
+    def _forget(self, table: str) -> None:
+        for name in (table, f"{table} by id"):
+            self._tables.pop(name, None)
+
+    def _write(self, path: str, body: Mapping[str, Any], *, repeatable: bool) -> Request:
+        return Request(path, method="POST", body=body, stream=self._stream, may_be_refused=True, repeatable=repeatable)
+
+    def _table(self, name: str, read: Any) -> Any:
+        with self._lock:
+            if name not in self._tables:
+                self._tables[name] = read()
+            return self._tables[name]
+
+    def _pages(self, path: str) -> Any:
+        return self._account.pages(path, request=Request(path, stream=self._stream))
+
+    def _rows(self, path: str) -> Any:
+        return self._account.rows(path, request=Request(path, stream=self._stream))

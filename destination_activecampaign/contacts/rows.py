@@ -1,0 +1,263 @@
+"""From a row of a stream to the change that it makes to a contact, or to why it cannot be written."""
+
+import json
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from decimal import Decimal
+from typing import Any
+
+from activecampaign_client.custom_fields import Definition, UnknownOption, render
+from activecampaign_client.values import write_text
+from destination_activecampaign.catalog import Mode, Target
+from destination_activecampaign.columns import Columns, Field
+from destination_activecampaign.config import Config
+from destination_activecampaign.contacts import reasons
+from destination_activecampaign.contacts.change import Change, Ending, tags_of
+from destination_activecampaign.contacts.directory import Directory
+from destination_activecampaign.contacts.objects import CONTACT_OBJECTS
+from destination_activecampaign.rejections import Rejection
+
+STANDARD = ("firstName", "lastName", "phone")
+_OBJECTS = {one.name: one for one in CONTACT_OBJECTS}
+
+_EMAIL = re.compile(r"[^\s@<>(),;:\\\"\[\]]+@(?!.*\.\.)[^\s@<>(),;:\\\"\[\]_]+\.[^\s@<>(),;:\\\"\[\].]{2,}")
+_LONGEST_EMAIL = 254
+_WHOLE = re.compile(r"(\d+)\.0+")
+_STATUSES = {"subscribe": True, "1": True, "true": True, "unsubscribe": False, "2": False, "false": False}
+
+
+@dataclass(frozen=True)
+class Meaning:
+    """What a row says: the change, and the options that have to be created before it is written, by field id."""
+
+    change: Change
+    new_options: tuple[tuple[str, str], ...] = ()
+
+
+class _Rejected(Exception):
+    """Ends the reading of a row."""
+
+    def __init__(self, rejection: Rejection) -> None:
+        super().__init__(rejection.code)
+        self.rejection = rejection
+
+
+class RowReader:
+    """What the rows of one stream say.
+
+    Raises ApiError, with a sentence, where the stream's columns are not those of its object.
+    """
+
+    def __init__(self, target: Target, config: Config, directory: Directory) -> None:
+        self._target = target
+        self._config = config
+        self._directory = directory
+        kind = _OBJECTS[target.object]
+        definitions = directory.fields.values() if kind.custom_fields else ()
+        columns = dict.fromkeys((*target.columns, *target.key_columns))
+        self._columns = Columns(target.stream, kind.fields, definitions, target.fields, list(columns))
+        self._by_id = target.key == ("id",)
+
+    @property
+    def uses(self) -> frozenset[str]:
+        """The fields that columns of the schema are written to, by name; `values` stands for custom fields."""
+        fields = self._columns.declared.values()
+        used = {"values" if field.definition else field.name for field in fields}
+        # Whoever unsubscribes has to know from what.
+        return frozenset({*used, "lists"} if self._is_deletion else used)
+
+    def read(self, row: Mapping[str, Any]) -> Meaning | Rejection:
+        """What a row says. Raises ApiError where something that it names cannot be looked up."""
+        try:
+            return self._meaning({field.name: (field, value) for field, value in self._columns.read(row).items()})
+        except _Rejected as rejected:
+            return rejected.rejection
+
+    @property
+    def _is_deletion(self) -> bool:
+        return self._target.mode is Mode.SOFT_DELETE
+
+    def _meaning(self, values: Mapping[str, tuple[Field, Any]]) -> Meaning:
+        said = {name: value for name, (_, value) in values.items()}
+        change = Change(
+            email=self._email(said.get("email")),
+            id=self._id(said.get("id")) if self._by_id else "",
+            mode=self._target.mode,
+        )
+        if self._target.object == "contact_tags":
+            return Meaning(self._with_tag(change, said.get("tag")))
+        if self._target.object == "contact_lists":
+            return Meaning(self._with_list(change, said.get("list"), said.get("status")))
+        if self._is_deletion:
+            email = "" if self._by_id else change.email
+            return Meaning(replace(change, email=email, ending=Ending(self._config.deletions)))
+        return self._of_contact(change, values, said)
+
+    # ---- whom it is about
+
+    def _email(self, value: Any) -> str:
+        email = _text(value).strip() if value is not None else ""
+        if not email:
+            if self._by_id:
+                return ""
+            raise _Rejected(reasons.EMAIL_MISSING)
+        if len(email) > _LONGEST_EMAIL or not _EMAIL.fullmatch(email) or not email.isprintable():
+            raise _Rejected(reasons.EMAIL_INVALID)
+        return email
+
+    @staticmethod
+    def _id(value: Any) -> str:
+        identifier = _identifier(value)
+        if not identifier:
+            raise _Rejected(reasons.ID_MISSING)
+        return identifier
+
+    # ---- what it changes
+
+    def _of_contact(self, change: Change, values: Mapping[str, tuple[Field, Any]], said: Mapping[str, Any]) -> Meaning:
+        clears = self._config.null_values == "clear"
+        empty = {field.name: (field, None) for field in self._columns.declared.values()} if clears else {}
+        standard: dict[str, str] = {}
+        custom: dict[str, str] = {}
+        new_options: list[tuple[str, str]] = []
+        for name, (field, value) in {**empty, **values}.items():
+            if value is None and not clears:
+                continue
+            if field.definition:
+                custom[name], created = self._custom(name, value)
+                new_options += created
+            elif name in STANDARD:
+                standard[name] = "" if value is None else _text(value)
+        tags = self._tags(said.get("tags"), clears="tags" in empty)
+        account = said.get("account")
+        return Meaning(
+            replace(
+                change,
+                standard=standard,
+                values=custom,
+                lists=self._lists(said.get("lists")),
+                account=self._account(account) if account is not None or "account" in empty else None,
+                **tags,
+            ),
+            tuple(new_options),
+        )
+
+    def _custom(self, identifier: str, value: Any) -> tuple[str, list[tuple[str, str]]]:
+        definition = self._directory.fields[identifier]
+        try:
+            return str(render(definition, _unpacked(definition, value))), []
+        except UnknownOption as error:
+            if "options" not in self._config.create_missing:
+                raise _Rejected(reasons.unknown_option(str(error))) from None
+            created = error.choices
+        except ValueError as error:
+            raise _Rejected(reasons.value_invalid(str(error))) from None
+        extended = definition._replace(options=(*definition.options, *created))
+        return str(render(extended, _unpacked(definition, value))), [(identifier, choice) for choice in created]
+
+    def _account(self, value: Any) -> str:
+        name = "" if value is None else _text(value).strip()
+        if name and "accounts" not in self._config.create_missing and not self._directory.account_id(name):
+            raise _Rejected(reasons.UNKNOWN_ACCOUNT)
+        return name
+
+    def _tags(self, value: Any, *, clears: bool) -> dict[str, Any]:
+        if value is None and not clears:
+            return {}
+        names = tags_of(tuple(name for one in _items(value) if (name := _text(one).strip())))
+        for name in names.values():
+            self._check_tag(name)
+        return {"whole_tags": names} if self._config.tags == "replace" else {"add_tags": names}
+
+    def _check_tag(self, name: str) -> None:
+        if "tags" not in self._config.create_missing and not self._directory.has_tag(name):
+            raise _Rejected(reasons.UNKNOWN_TAG)
+
+    def _lists(self, value: Any) -> dict[str, bool]:
+        return dict(self._membership(one) for one in _items(value))
+
+    def _membership(self, value: Any) -> tuple[str, bool]:
+        if isinstance(value, Mapping):
+            name = next((value[key] for key in ("id", "list", "listid", "name") if value.get(key) is not None), None)
+            return self._list(name), self._status(value.get("status"))
+        return self._list(value), True
+
+    def _list(self, value: Any) -> str:
+        name = _identifier(value)
+        if not name:
+            raise _Rejected(reasons.LIST_MISSING)
+        found = self._directory.lists_called(name)
+        if len(found) != 1:
+            raise _Rejected(reasons.AMBIGUOUS_LIST if found else reasons.UNKNOWN_LIST)
+        return next(iter(found))
+
+    @staticmethod
+    def _status(value: Any) -> bool:
+        if value is None:
+            return True
+        status = _STATUSES.get(_identifier(value).casefold())
+        if status is None:
+            raise _Rejected(
+                reasons.value_invalid("The status of a list is subscribe or unsubscribe, 1 or 2, true or false.")
+            )
+        return status
+
+    def _with_tag(self, change: Change, value: Any) -> Change:
+        name = _text(value).strip() if value is not None else ""
+        if not name:
+            raise _Rejected(reasons.TAG_MISSING)
+        if self._is_deletion:
+            return replace(change, remove_tags=frozenset({name.casefold()}))
+        self._check_tag(name)
+        return replace(change, add_tags=tags_of((name,)))
+
+    def _with_list(self, change: Change, value: Any, status: Any) -> Change:
+        wanted = {self._list(value): not self._is_deletion and self._status(status)}
+        return replace(change, lists=wanted, ending=Ending.UNSUBSCRIBE if self._is_deletion else None)
+
+
+def _text(value: Any) -> str:
+    """A value as a text; one that is none does not fit, and is not written as something else."""
+    try:
+        return write_text(value)
+    except ValueError:
+        raise _Rejected(reasons.value_invalid("A list or an object stands where a text belongs.")) from None
+
+
+def _identifier(value: Any) -> str:
+    """An id or name; a whole number is one also where it has become a decimal on the way, as PyAirbyte's cache does.
+
+    >>> _identifier(3), _identifier("3.000000000"), _identifier(" Newsletter ")
+    ('3', '3', 'Newsletter')
+    """
+    text = _text(value).strip() if value is not None else ""
+    whole = _WHOLE.fullmatch(text)
+    return whole[1] if whole else text
+
+
+def _items(value: Any) -> Iterator[Any]:
+    """The entries of a list, which may have become JSON text on the way; what is no list is one entry.
+
+    >>> list(_items('["a", "b"]')), list(_items("a")), list(_items(None))
+    (['a', 'b'], ['a'], [])
+    """
+    found = value
+    if isinstance(value, str) and value.strip()[:1] in ("[", "{"):
+        try:
+            found = json.loads(value)
+        except ValueError:
+            found = value
+    entries: Iterable[Any] = found if isinstance(found, (list, tuple)) else [found]
+    return (entry for entry in entries if entry is not None and entry != "")
+
+
+def _unpacked(definition: Definition, value: Any) -> Any:
+    """A number as `render` takes it, without the zeros that PyAirbyte's cache appends.
+
+    >>> _unpacked(Definition("1", "Size", "number", "SIZE"), "1.500000000")
+    '1.5'
+    """
+    if definition.type == "number" and isinstance(value, str) and re.fullmatch(r"\s*-?\d+\.\d{9}\s*", value):
+        return f"{Decimal(value.strip()).normalize():f}"
+    return value
