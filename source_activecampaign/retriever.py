@@ -22,6 +22,7 @@ from source_activecampaign.messages import estimate
 from source_activecampaign.records import EnvelopeExtractor
 from source_activecampaign.requester import ApiRequester
 from source_activecampaign.runs import airbyte_errors, run_of
+from source_activecampaign.sideloads import Choice
 
 LOGGER = logging.getLogger("airbyte")
 
@@ -184,7 +185,7 @@ class SideloadRetriever(PageRetriever):
         if choice is None:
             yield from super().row_pages(stream_slice, test_read)
             return
-        came, total = IdSet(), choice.rows[self.name]
+        came = IdSet()
         for page in self.carried.pages(stream_slice):
             if not self._is_complete(page):
                 LOGGER.warning(
@@ -195,25 +196,34 @@ class SideloadRetriever(PageRetriever):
                 break
             rows = self.carried.rows_beside(page)
             came.update(str(row.get("id")) for row in rows)
-            yield rows, total
+            yield rows, choice.total(self.name)
         else:
-            if total is None or len(came) >= total or len(came) >= (self._total_now() or 0):
+            if self._is_all(choice, came):
                 return
-            LOGGER.info(
-                "Stream %s: %s of %s rows came beside the %s. The others, whose %s may be gone, are read from its own "
-                "listing.",
-                self.name,
-                f"{len(came):,}",
-                f"{total:,}",
-                self.carrier,
-                self.carrier,
-            )
         for rows, _ in super().row_pages(stream_slice):
             yield [row for row in rows if str(row.get("id")) not in came], None
 
-    def _total_now(self) -> int | None:
-        """Rows may have been deleted since they were counted."""
-        return self.run.sideloads.total(self.endpoint, self.name)
+    def _is_all(self, choice: Choice, came: IdSet) -> bool:
+        """Whether the stream's own listing has no more rows than came beside the carrier."""
+        if not choice.is_counted(self.name):
+            return True
+        total = choice.total(self.name)
+        if total is None:
+            # Its own listing says why, or has its rows all the same.
+            return False
+        # Rows may have been deleted since they were counted.
+        if len(came) >= total or len(came) >= (self.run.sideloads.total(self.endpoint, self.name) or 0):
+            return True
+        LOGGER.info(
+            "Stream %s: %s of %s rows came beside the %s. The others, whose %s may be gone, are read from its own "
+            "listing.",
+            self.name,
+            f"{len(came):,}",
+            f"{total:,}",
+            self.carrier,
+            self.carrier,
+        )
+        return False
 
     def _is_complete(self, page: Page) -> bool:
         if self.record_key not in page.body:

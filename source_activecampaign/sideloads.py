@@ -6,14 +6,15 @@ them. The pass only serves while it covers all contacts: what the API says about
 not enough to find every changed row below it.
 
 Rows outlive what they belong to: a recorded account listed 1 pipeline and 110 stages, most of them of pipelines that
-were gone. So each stream's own listing is asked for its total first, one request. The totals tell which way takes
-fewer requests, and whether all rows came that way.
+were gone. So each stream's own listing is asked for its total, one request. The totals tell whether all rows came, and
+which way takes fewer requests where the carrier is not read anyway.
 """
 
 import json
 import logging
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
+from concurrent.futures import Future
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any, NamedTuple
@@ -44,19 +45,28 @@ class Sideload(NamedTuple):
 
 @dataclass(frozen=True)
 class Choice:
-    """The streams that are read beside one carrier, with the rows that each has in all; None where nobody counts them.
+    """The `streams` that are read beside one carrier; `counts` are the answers of those whose rows are counted.
 
     `joins`: the carrier's own stream reads the very same pages.
     """
 
-    rows: Mapping[str, int | None] = field(default_factory=dict)
+    streams: frozenset[str] = frozenset()
+    counts: Mapping[str, "Future[int | None]"] = field(default_factory=dict)
     includes: str = ""
     joins: bool = False
 
     @property
     def readers(self) -> int:
         """How many streams read the carrier's pages."""
-        return len(self.rows) + self.joins
+        return len(self.streams) + self.joins
+
+    def is_counted(self, stream: str) -> bool:
+        """Whether the stream has a listing of its own, which says how many rows there are."""
+        return stream in self.counts
+
+    def total(self, stream: str) -> int | None:
+        """How many rows the stream has in all, as soon as that is known; None where nobody can tell."""
+        return self.counts[stream].result() if stream in self.counts else None
 
 
 class Sideloads:
@@ -77,7 +87,7 @@ class Sideloads:
         if stream not in self._sideloads:
             return None
         choice = self.carried_by(self._sideloads[stream].carrier_path)
-        return choice if stream in choice.rows else None
+        return choice if stream in choice.streams else None
 
     def carried_by(self, carrier_path: str) -> Choice:
         """What is read beside the listing of a carrier."""
@@ -100,20 +110,24 @@ class Sideloads:
 
     def _choose(self, candidates: list[Sideload]) -> Choice:
         carrier, carrier_path = candidates[0].carrier, candidates[0].carrier_path
+        counts = {one.stream: self._counting(one.path, one.stream) for one in candidates if one.path != carrier_path}
         joins = carrier in self._whole
-        uncounted = {one.stream for one in candidates if one.path == carrier_path}
-        totals = {one.stream: self._count(one.path, one.stream) for one in candidates if one.stream not in uncounted}
-        # A stream without a total cannot be counted, one without rows takes one request either way.
-        counted = {stream: total for stream, total in totals.items() if total}
-        pages = 0
-        if not joins and not uncounted:
+        # Whatever a carrier that is read anyway brings along costs nothing, so nobody has to wait for the totals.
+        if joins or len(counts) < len(candidates):
+            streams = {one.stream for one in candidates}
+        else:
+            # A stream without a total cannot be counted, one without rows takes one request either way.
+            counted = {stream: total for stream, count in counts.items() if (total := count.result())}
             # No pass takes less than one page.
             pages = 1
             if is_cheaper_beside(counted, pages):
                 pages = pages_of(self._count(carrier_path, candidates[0].stream) or 0)
-        rows = {**dict.fromkeys(uncounted), **(counted if is_cheaper_beside(counted, pages) else {})}
-        includes = {self._sideloads[stream].include for stream in rows} | {self._whole.get(carrier, "")}
-        return Choice(rows, ",".join(sorted(includes - {""})), joins and bool(rows))
+            streams = set(counted) if is_cheaper_beside(counted, pages) else set()
+        includes = {self._sideloads[stream].include for stream in streams} | {self._whole.get(carrier, "")}
+        return Choice(frozenset(streams), counts, ",".join(sorted(includes - {""})), joins)
+
+    def _counting(self, path: str, stream: str) -> "Future[int | None]":
+        return self._account.executor.submit(self._count, path, stream)
 
 
 def pages_of(rows: int) -> int:

@@ -1,5 +1,6 @@
 """What is read beside what, and which listings several streams share."""
 
+import threading
 from collections.abc import Mapping
 
 import pytest
@@ -51,8 +52,10 @@ class Counted(Sideloads):
             True,
         ),
         ("contact_tags", {"contacts": "fieldValues"}, {}, "contact_tags", "contactTags,fieldValues", True),
-        ("contact_tags", {"contacts": ""}, {"contactTags": None}, "", "", False),
-        ("contact_tags", {"contacts": ""}, {"contactTags": 0}, "", "", False),
+        ("contact_tags", {"contacts": ""}, {"contactTags": None}, "contact_tags", "contactTags", True),
+        ("contact_tags", {"contacts": ""}, {"contactTags": 0}, "contact_tags", "contactTags", True),
+        ("contact_tags", {}, {"contactTags": None}, "", "", False),
+        ("contact_tags", {}, {"contactTags": 0}, "", "", False),
         (
             "contact_tags contact_lists",
             {},
@@ -76,7 +79,7 @@ def test_what_is_read_beside_the_contacts(
     selected: str, whole: dict[str, str], totals: dict[str, int | None], beside: str, includes: str, joins: bool
 ) -> None:
     choice = Counted(selected, totals, whole).carried_by("contacts")
-    assert sorted(choice.rows) == beside.split()
+    assert sorted(choice.streams) == beside.split()
     assert (choice.includes if beside else "", choice.joins) == (includes, joins)
 
 
@@ -84,15 +87,32 @@ def test_it_is_found_out_once_with_one_request_for_each_stream() -> None:
     sideloads = Counted("contact_tags contact_lists deal_stages", {}, {"contacts": "", "deal_groups": ""})
     assert sideloads.asked == []
     for _ in range(2):
-        assert sideloads.beside("contact_tags") is not None
+        choice = sideloads.beside("contact_tags")
+        assert choice is not None
+        assert (choice.total("contact_tags"), choice.total("contact_lists")) == (1000, 1000)
         assert sideloads.beside("contacts") is None
-    assert sideloads.asked == ["contactTags", "contactLists"]
+    assert sorted(sideloads.asked) == ["contactLists", "contactTags"]
+
+
+def test_contacts_that_are_read_anyway_do_not_wait_until_what_comes_with_them_is_counted() -> None:
+    class Slow(Counted):
+        may_answer = threading.Event()
+
+        def total(self, path: str, stream: str) -> int | None:
+            self.may_answer.wait(60)
+            return super().total(path, stream)
+
+    sideloads = Slow("contact_tags", {}, {"contacts": ""})
+    choice = sideloads.carried_by("contacts")
+    assert (choice.streams, sideloads.asked) == ({"contact_tags"}, [])
+    sideloads.may_answer.set()
+    assert choice.total("contact_tags") == 1000
 
 
 def test_the_stages_are_counted_where_the_pipelines_bring_them() -> None:
     choice = Counted("deal_stages", {}, {"deal_groups": ""}).beside("deal_stages")
     assert choice is not None
-    assert choice.rows == {"deal_stages": 110}
+    assert choice.total("deal_stages") == 110
 
 
 def requester(**more: object) -> dict[str, object]:
