@@ -6,27 +6,32 @@ from collections.abc import Iterable
 from typing import Any
 
 from destination_activecampaign.catalog import Target
+from destination_activecampaign.messages import StreamName
 from destination_activecampaign.rejections import Rejection
 from destination_activecampaign.writer import Outcome
 
 
 class Counts:
-    """The rows of a sync by stream and outcome; safe to share between threads. None stands for unknown streams."""
+    """The rows of a sync by stream and outcome; safe to share between threads.
+
+    Rows of which not even the stream can be read are those of the stream "".
+    """
 
     def __init__(self, targets: Iterable[Target]) -> None:
         self._lock = threading.Lock()
-        self._outcomes: dict[Target | None, Counter[str]] = {target: Counter() for target in targets}
-        self._codes: dict[Target | None, Counter[str]] = {}
+        self._objects = {(target.stream, target.namespace): target.object for target in targets}
+        self._outcomes: dict[StreamName, Counter[str]] = {stream: Counter() for stream in self._objects}
+        self._codes: dict[StreamName, Counter[str]] = {}
 
-    def add(self, target: Target | None, outcome: Outcome | Rejection) -> bool:
+    def add(self, stream: StreamName, outcome: Outcome | Rejection) -> bool:
         """Count a row; whether it is the first one of its stream that was rejected with this code."""
         with self._lock:
-            outcomes = self._outcomes.setdefault(target, Counter())
+            outcomes = self._outcomes.setdefault(stream, Counter())
             if isinstance(outcome, Outcome):
                 outcomes[outcome.value] += 1
                 return False
             outcomes["rejected"] += 1
-            codes = self._codes.setdefault(target, Counter())
+            codes = self._codes.setdefault(stream, Counter())
             codes[outcome.code] += 1
             return codes[outcome.code] == 1
 
@@ -53,13 +58,13 @@ class Counts:
         with self._lock:
             return [
                 {
-                    "stream": target.stream if target else None,
-                    "object": target.object if target else None,
+                    "stream": stream[0] or None,
+                    "object": self._objects.get(stream),
                     "rows": outcomes.total(),
                     "outcomes": dict(outcomes),
-                    "codes": dict(self._codes.get(target, {})),
+                    "codes": dict(self._codes.get(stream, {})),
                 }
-                for target, outcomes in self._outcomes.items()
+                for stream, outcomes in self._outcomes.items()
             ]
 
 

@@ -183,7 +183,7 @@ class Sync:
             if isinstance(outcome, Rejection):
                 self._reject(stream, target, row, outcome)
             else:
-                self._counts.add(target, outcome)
+                self._counts.add(stream, outcome)
                 self._ledger.settle(stream, row.number)
         except Exception as error:
             # Whatever the writer makes of it, in whichever thread.
@@ -197,7 +197,7 @@ class Sync:
         self._rejected.add(
             stream[0] or None, target.object if target else None, key, rejection, row.data if text is None else text
         )
-        is_first = self._counts.add(target, rejection)
+        is_first = self._counts.add(stream, rejection)
         if is_first or not self._config.rejected_records:
             LOGGER.warning(
                 "Stream %s: row %d is rejected (%s).%s",

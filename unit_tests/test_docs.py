@@ -299,9 +299,14 @@ def test_every_family_is_explained():
 
 
 def test_every_module_is_explained():
-    packages = [ROOT / "source_activecampaign", ROOT / "activecampaign_client"]
+    names = {
+        "source": "source_activecampaign",
+        "destination": "destination_activecampaign",
+        "client": "activecampaign_client",
+    }
+    packages = [ROOT / package for package in names.values()]
     modules = {path.name for package in packages for path in package.glob("*.py") if not path.name.startswith("__")}
-    rows = table(CONTRIBUTING, "Module of the source") + table(CONTRIBUTING, "Module of the client")
+    rows = [row for name in names for row in table(CONTRIBUTING, f"Module of the {name}")]
     assert modules == set(re.findall(r"`(\w+\.py)`", "".join(row[0] for row in rows)))
 
 

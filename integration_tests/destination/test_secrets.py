@@ -32,10 +32,12 @@ def test_a_write_does_neither_print_nor_keep_it(configure: Configure, tmp_path: 
     rows = [record(email=form, do="reject") for form in of_the_key]
     with server(answering(200, '{"user": {}}')) as (url, _):
         destination = configure(api_url=url, api_key=PASTED, rejected_records=str(tmp_path / "rejected"))
-        done = destination.write(configured("contacts"), [*rows, record(do=[KEY]), state()], FAKE)
+        done = destination.write(configured("contacts"), [*rows, record(do=f"raise {FORMS}"), state()], FAKE)
     kept = (tmp_path / "rejected" / "rejected.jsonl").read_text()
     assert len(kept.splitlines()) == len(rows)
     assert done.exit_code == 1
+    assert [error["failure_type"] for error in done.errors_traced] == ["system_error"]
+    assert "raise ['****'" in done.text
     assert found_in(done.text + kept) == []
 
 

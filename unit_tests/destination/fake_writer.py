@@ -14,7 +14,8 @@ from destination_activecampaign.writer import Outcome, Row, Settle
 
 
 class FakeWriter:
-    """`do` is `reject`, the name of an outcome, `hold` until the next flush, `lose`, `fail` or `fail in a thread`.
+    """`do` is `reject`, the name of an outcome, `hold` until the next flush, `lose`, `fail`, `fail in a thread` or
+    `raise` with a text.
 
     A row without it is created, after at most `in_hand` others came.
     """
@@ -32,12 +33,14 @@ class FakeWriter:
         do = row.data.get("do")
         if do == "fail":
             raise ApiError("ActiveCampaign did not accept the API key.", kind="config", detail="for the maintainer")
+        if isinstance(do, str) and do.startswith("raise "):
+            raise RuntimeError(do)
         if do == "fail in a thread":
             self._in_a_thread(target, row)
         elif do == "reject":
             self._settle(target, row, Rejection("email_invalid", "The email address is not valid."))
         elif do in Outcome.__members__:
-            self._settle(target, row, Outcome[do])
+            self._settle(target, row, Outcome[str(do)])
         elif do != "lose":
             self._rows.append((target, row))
             self.most_in_hand = max(self.most_in_hand, len(self._rows))

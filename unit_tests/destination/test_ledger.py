@@ -128,8 +128,9 @@ def test_a_state_of_unknown_shape_goes_back_byte_for_byte_after_all_rows(echoed:
     assert echoed == []
     ledger.settle(PEOPLE, person)
     assert echoed == [odd]
+    ledger.settle(PEOPLE, ledger.take(PEOPLE), rejected=True)
     ledger.hold(stream_state("people"))
-    assert json.loads(echoed[1])["state"]["destinationStats"]["recordCount"] == 1.0
+    assert json.loads(echoed[1])["state"]["destinationStats"] == {"recordCount": 2.0, "rejectedRecordCount": 1.0}
 
 
 def test_behind_a_rejected_row_no_state_goes_back_where_that_is_to_fail(echoed: Echoed) -> None:

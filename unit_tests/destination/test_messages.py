@@ -97,6 +97,14 @@ def test_stats_change_not_a_byte_beside_them() -> None:
     assert with_them == before + after.replace(" }, ", f" {stats}}}, ")
 
 
+def test_a_state_may_have_what_readers_of_json_refuse() -> None:
+    text = '{"type":"STATE","state":{"data":{"text":"a\tb","n":[NaN,' + "7" * 5000 + "]}}}"
+    found = read(text.encode())
+    assert isinstance(found, State)
+    assert found.is_known
+    assert with_stats(found.line, 0, 0).startswith(text[:-2])
+
+
 @pytest.mark.parametrize("present", ["null", '{"recordCount":7.0}'])
 def test_stats_that_are_there_already_are_replaced(present: str) -> None:
     text = f'{{"state":{{"destinationStats": {present}, "type":"STREAM"}}}}'
