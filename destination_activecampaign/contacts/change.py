@@ -69,6 +69,11 @@ class Change:
         return any(self.lists.values())
 
     @property
+    def fits_upsert(self) -> bool:
+        """Whether it may be one with an upsert: to take tags away from a contact that is not there is no change."""
+        return self.mode is Mode.UPSERT or (self.mode is Mode.SOFT_DELETE and self.ending is None)
+
+    @property
     def deletes(self) -> bool:
         return self.ending is Ending.DELETE
 
@@ -105,7 +110,8 @@ def merge(earlier: Change, later: Change) -> Change | None:
     >>> merge(Change("a@example.com", values={"1": "x", "2": "y"}), Change("a@example.com", values={"1": "z"})).values
     {'1': 'z', '2': 'y'}
     """
-    if Mode.INSERT in (earlier.mode, later.mode) or earlier.mode is not later.mode:
+    modes = {earlier.mode, later.mode}
+    if Mode.INSERT in modes or (len(modes) > 1 and not (earlier.fits_upsert and later.fits_upsert)):
         return None
     if earlier.id != later.id or earlier.ending is not later.ending:
         return None
@@ -122,6 +128,7 @@ def merge(earlier: Change, later: Change) -> Change | None:
         )
     return replace(
         later,
+        mode=later.mode if len(modes) == 1 else Mode.UPSERT,
         email=later.email or earlier.email,
         standard={**earlier.standard, **later.standard},
         values={**earlier.values, **later.values},

@@ -33,6 +33,10 @@ IMPORTS_PER_MINUTE = 100
 SINGLE_IMPORTS_PER_MINUTE = 20
 # A batch that has not ended by then counts as failed.
 LONGEST_BATCH = 600.0
+# Seconds after which the first batch is asked about: a single contact was seen to take 6. And the longest between two
+# questions about one.
+FIRST_QUESTION = 2.0
+LONGEST_PAUSE = 15.0
 # Seconds until a thread looks again what is known of how long batches take.
 LONGEST_LOOK_AWAY = 1.0
 # Malformed contacts are left out, and the rest is sent again, so often.
@@ -109,11 +113,12 @@ class Durations:
     2.79
     """
 
-    LONGER, SHORTER, SHORTEST = 1.5, 0.93, 0.5
+    LONGER, SHORTER = 1.5, 0.93
 
-    def __init__(self, first: float = 2.0) -> None:
+    def __init__(self, first: float, shortest: float = 0.5) -> None:
         self._lock = threading.Lock()
         self._usual = first
+        self.shortest = shortest
 
     @property
     def usual(self) -> float:
@@ -129,7 +134,7 @@ class Durations:
     def has_ended(self, questions: int) -> None:
         with self._lock:
             if questions == 1:
-                self._usual = max(self._usual * self.SHORTER, self.SHORTEST)
+                self._usual = max(self._usual * self.SHORTER, self.shortest)
 
 
 @dataclass
@@ -164,7 +169,7 @@ class Importer:
     ) -> None:
         self._account = account
         self._run_automations = run_automations
-        self._durations = durations or Durations()
+        self._durations = durations or Durations(FIRST_QUESTION)
         self._wait = wait
         self._clock = clock
         self._longest = longest
@@ -236,9 +241,9 @@ class Importer:
         """What the importer says of a batch that is complete; None of one that failed, or that it does not know."""
         # https://developers.activecampaign.com/reference/bulk-import-status-info
         question = Request("import/info", {"batchId": batch}, stream=self._stream, may_be_refused=True, anew=True)
-        questions, not_before = 0, 0.0
+        questions, due = 0, 0.0
         while True:
-            while (left := sent_at + max(self._durations.usual, not_before) - self._clock()) > 0:
+            while (left := sent_at + (due or min(self._durations.usual, self._longest)) - self._clock()) > 0:
                 self._wait(min(left, LONGEST_LOOK_AWAY))
             answer, questions = self._account.send(question), questions + 1
             age = self._clock() - sent_at
@@ -254,7 +259,7 @@ class Importer:
                 LOGGER.warning("A batch of the importer did not end in %.0f minutes.", self._longest / 60)
                 return None
             self._durations.has_not_ended(age)
-            not_before = min(age + min(max(age / 2, 0.5), 15.0), self._longest)
+            due = min(age + min(max(age / 2, self._durations.shortest), LONGEST_PAUSE), self._longest)
 
 
 def _malformed_in(answer: Answer) -> dict[int, str]:

@@ -20,7 +20,7 @@ from destination_activecampaign.contacts.differences import needs_to_know
 from destination_activecampaign.contacts.directory import Directory
 from destination_activecampaign.contacts.exclusions import Exclusions
 from destination_activecampaign.contacts.hand import BLOCK_BYTES, BLOCK_ROWS, Hand, size_of
-from destination_activecampaign.contacts.importer import MOST_CONTACTS, Importer
+from destination_activecampaign.contacts.importer import LONGEST_BATCH, MOST_CONTACTS, Durations, Importer
 from destination_activecampaign.contacts.knowledge import Knowledge
 from destination_activecampaign.contacts.pending import Pending, Said, merged, ready
 from destination_activecampaign.contacts.reader import ACCOUNTS, FIELD_VALUES, LISTS, TAGS, ContactReader
@@ -42,11 +42,20 @@ class Closed(Exception):
 class ContactsWriter:
     """The writer of contacts (see `destination_activecampaign.writer.Writer`).
 
-    Raises ApiError, with a sentence, where a stream's columns are not those of its object, and where what the
-    account calls its fields cannot be read.
+    `durations` and `longest_batch` are for tests, see Importer. Raises ApiError, with a sentence, where a stream's
+    columns are not those of its object, and where what the account calls its fields cannot be read.
     """
 
-    def __init__(self, targets: Sequence[Target], account: Account, config: Config, settle: Settle) -> None:
+    def __init__(
+        self,
+        targets: Sequence[Target],
+        account: Account,
+        config: Config,
+        settle: Settle,
+        *,
+        durations: Durations | None = None,
+        longest_batch: float = LONGEST_BATCH,
+    ) -> None:
         self._config = config
         self._closed = threading.Event()
         self._batches = ThreadPoolExecutor(BATCHES, "import")
@@ -62,7 +71,13 @@ class ContactsWriter:
             self._hand,
             self._directory,
             self._knowledge,
-            Importer(account, run_automations=config.run_automations, wait=self._wait),
+            Importer(
+                account,
+                run_automations=config.run_automations,
+                durations=durations,
+                longest=longest_batch,
+                wait=self._wait,
+            ),
             SingleWriter(account, self._directory),
             Exclusions(account),
             settle,

@@ -68,7 +68,8 @@ def malformed(said: str, sent: Iterable[str]) -> Rejection:
     return EMAIL_INVALID if "email" in said else api_refused(said, 400, sent)
 
 
-# What the API calls its refusals: https://developers.activecampaign.com/reference/errors, and what was seen of them.
+# What the API calls its refusals of a contact, as documented and as seen:
+# https://developers.activecampaign.com/reference/errors
 _BY_CODE = {
     "email_invalid": EMAIL_INVALID,
     "duplicate": EMAIL_TAKEN,
@@ -77,9 +78,10 @@ _BY_CODE = {
 
 def refused(answer: Answer, sent: Iterable[str]) -> Rejection:
     """Why the API refused a write (400, 404, 409, 422), by its code, else in its own words without what was sent."""
-    for code in codes_in(answer):
-        if code in _BY_CODE:
-            return _BY_CODE[code]
+    if answer.request.path.partition("/")[0] in ("contact", "contacts"):
+        for code in codes_in(answer):
+            if code in _BY_CODE:
+                return _BY_CODE[code]
     return api_refused(said_by(answer), answer.status, sent)
 
 

@@ -21,7 +21,7 @@ from destination_activecampaign.rejections import Rejection
 STANDARD = ("firstName", "lastName", "phone")
 _OBJECTS = {one.name: one for one in CONTACT_OBJECTS}
 
-_EMAIL = re.compile(r"[^\s@<>(),;:\\\"\[\]]+@[^\s@<>(),;:\\\"\[\]_]+\.[^\s@<>(),;:\\\"\[\].]{2,}")
+_EMAIL = re.compile(r"[^\s@<>(),;:\\\"\[\]]+@(?!.*\.\.)[^\s@<>(),;:\\\"\[\]_]+\.[^\s@<>(),;:\\\"\[\].]{2,}")
 _LONGEST_EMAIL = 254
 _WHOLE = re.compile(r"(\d+)\.0+")
 _STATUSES = {"subscribe": True, "1": True, "true": True, "unsubscribe": False, "2": False, "false": False}

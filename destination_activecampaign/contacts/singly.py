@@ -148,8 +148,15 @@ class SingleWriter:
                     return
             self._send("DELETE", f"accountContacts/{link}", may_be_gone=True)
         # https://developers.activecampaign.com/reference/create-an-account-1
-        answer = self._send("POST", "accountContacts", body)
-        if str(_object_in(answer, "accountContact").get("account")) != account:
+        try:
+            associated = [_object_in(self._send("POST", "accountContacts", body), "accountContact")]
+        except _Refused as refused:
+            # A second one is refused, also where the first had been written when its connection broke.
+            path = f"contacts/{contact}/accountContacts"
+            associated = list(self._account.rows(path, "accountContacts", request=self._sample))
+            if not associated:
+                raise refused from None
+        if account not in [str(link.get("account")) for link in associated]:
             raise _Refused(reasons.not_written(["account"]))
 
     # ---- how it is sent

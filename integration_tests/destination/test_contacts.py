@@ -1,0 +1,496 @@
+"""What rows of contacts, contact_tags and contact_lists make of an account, over HTTP."""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from activecampaign_client.errors import ApiError
+from destination_activecampaign.catalog import Mode
+from emulator import Account, Emulator
+from integration_tests.destination.contacts import QUICK, Has, World, target_of
+
+WHOLE = {
+    "email": "ann@example.com",
+    "firstName": "Ann",
+    "lastName": "Lee",
+    "phone": "+1 555 0100",
+    "custom_plan": "gold",
+    "custom_size": 7.5,
+    "custom_born": "1990-02-03",
+    "custom_seen": "2024-05-06T07:08:09Z",
+    "custom_colour": "Red",
+    "custom_sports": ["chess", "rowing"],
+    "tags": ["vip", "fresh"],
+    "lists": ["News", {"id": "Offers", "status": "unsubscribe"}],
+}
+EMAILS = [f"person{number}@example.com" for number in range(30)]
+
+
+@pytest.fixture
+def world() -> Iterator[World]:
+    with Emulator(Account.empty()) as emulator:
+        emulator.settings.patch(QUICK)
+        yield World(emulator)
+
+
+def rows(*emails: str, **columns: Any) -> list[dict[str, Any]]:
+    return [{"email": email, **columns} for email in emails]
+
+
+# ---- what is written, whichever way
+
+
+@pytest.mark.parametrize("run_automations", [False, True], ids=["by the importer", "one by one"])
+def test_a_whole_contact_is_written_and_the_same_row_again_changes_nothing(world, run_automations):
+    assert world.write([WHOLE], run_automations=run_automations) == ["created"]
+    has = world.has("ann@example.com")
+    assert has.names == ("Ann", "Lee", "+1 555 0100")
+    seen = has.values.pop("seen")
+    assert seen.startswith("2024-05-06T0")
+    assert has.values == {
+        "plan": "gold",
+        "size": "7.5",
+        "born": "1990-02-03",
+        "colour": "red",
+        "sports": "||chess||rowing||",
+    }
+    assert has.tags == {"vip", "fresh"}
+    assert has.lists == {"News": "1", "Offers": "2"}
+    assert ("import/bulk_import" in str(world.writes)) is not run_automations
+
+    assert world.write([WHOLE], run_automations=run_automations) == ["unchanged"]
+    assert world.writes == []
+
+
+def test_only_what_differs_is_written(world):
+    world.add("ann@example.com", firstName="Ann", values={"plan": "gold", "size": "3"}, tags=["vip"])
+    row = {"email": "Ann@Example.com", "firstName": "Ann", "custom_plan": "gold", "custom_size": 4, "tags": ["VIP"]}
+    assert world.write([row], run_automations=True) == ["updated"]
+    [request] = [one for one in world.emulator.requests if one.method != "GET"]
+    assert request.path.endswith("contact/sync")
+    assert b"gold" not in request.body
+    assert b"firstName" not in request.body
+    assert world.has("ann@example.com").values == {"plan": "gold", "size": "4"}
+
+
+def test_values_in_the_form_that_pyairbytes_cache_gives_them_are_understood(world):
+    [news] = [world.lists["News"]]
+    row = {
+        "email": "ann@example.com",
+        "firstname": "Ann",
+        "custom_size": "1.500000000",
+        "custom_sports": '["chess"]',
+        "tags": '["vip", "lead"]',
+        "lists": f'[{{"id": "{news}.000000000", "status": "1"}}]',
+        "_airbyte_raw_id": "1",
+    }
+    assert world.write([row]) == ["created"]
+    has = world.has("ann@example.com")
+    assert (has.names[0], has.values) == ("Ann", {"size": "1.5", "sports": "||chess||"})
+    assert (has.tags, has.lists) == ({"vip", "lead"}, {"News": "1"})
+
+
+def test_lists_go_by_id_string_id_and_name(world):
+    third = world.account.add_list("Third", "third-list")
+    assert world.write([{"email": "a@example.com", "lists": [int(world.lists["News"]), "THIRD-LIST", "offers"]}]) == [
+        "created"
+    ]
+    assert world.has("a@example.com").lists == {"News": "1", "Offers": "1", "Third": "1"}
+    assert third
+
+
+@pytest.mark.parametrize("null_values", ["ignore", "clear"])
+def test_a_null_or_absent_column_clears_only_where_that_is_asked_for(world, null_values):
+    world.add("ann@example.com", firstName="Ann", lastName="Lee", values={"plan": "gold", "size": "3"})
+    row = {"email": "ann@example.com", "lastName": None, "custom_size": 4}
+    columns = ["email", "lastName", "firstName", "custom_plan", "custom_size"]
+    assert world.write([row], columns=columns, null_values=null_values) == ["updated"]
+    has = world.has("ann@example.com")
+    assert has.values["size"] == "4"
+    if null_values == "clear":
+        assert (has.names, has.values) == (("", "", ""), {"size": "4"})
+        assert world.write([row], columns=columns, null_values=null_values) == ["unchanged"]
+    else:
+        assert (has.names[:2], has.values["plan"]) == (("Ann", "Lee"), "gold")
+
+
+@pytest.mark.parametrize(
+    ("given", "null_values", "left"),
+    [
+        (["lead"], "ignore", {"lead"}),
+        ([], "ignore", set()),
+        (None, "ignore", {"vip", "old"}),
+        (None, "clear", set()),
+    ],
+)
+def test_tags_that_replace_are_all_that_the_contact_has(world, given, null_values, left):
+    world.add("ann@example.com", tags=["vip", "old"])
+    world.write([{"email": "ann@example.com", "tags": given}], tags="replace", null_values=null_values)
+    assert world.has("ann@example.com").tags == left
+
+
+def test_account_moves_the_association_and_is_created_only_where_that_is_allowed(world):
+    assert world.write([{"email": "a@example.com", "account": "Acme"}]) == ["unknown_account"]
+    assert world.contacts() == {}
+    allowed = {"create_missing": {"accounts"}}
+    assert world.write([{"email": "a@example.com", "account": "Acme"}], **allowed) == ["created"]
+    assert world.has("a@example.com").account == "Acme"
+    assert world.write([{"email": "a@example.com", "account": "acme"}], **allowed) == ["unchanged"]
+    assert world.write([{"email": "a@example.com", "account": "Other"}], **allowed) == ["updated"]
+    assert world.has("a@example.com").account == "Other"
+    assert sorted(row["name"] for row in world.account.rows("accounts")) == ["Acme", "Other"]
+
+
+def test_an_account_that_cannot_be_changed_in_place_is_left_and_entered_anew(world):
+    world.emulator.settings.patch({"account_changes": "ignored"})
+    allowed = {"create_missing": {"accounts"}}
+    world.write([{"email": "a@example.com", "account": "Acme"}], **allowed)
+    assert world.write([{"email": "a@example.com", "account": "Other"}], **allowed) == ["updated"]
+    assert world.has("a@example.com").account == "Other"
+
+
+def test_tags_and_options_are_created_only_where_that_is_allowed(world):
+    row = {
+        "email": "a@example.com",
+        "tags": ["brand new"],
+        "custom_colour": "green",
+        "custom_sports": ["golf", "chess"],
+    }
+    assert world.write([{"email": "a@example.com", "tags": ["brand new"]}], create_missing=()) == ["unknown_tag"]
+    assert world.write([row]) == ["unknown_option"]
+    assert world.contacts() == {}
+    assert world.write([row], create_missing=("tags", "options")) == ["created"]
+    has = world.has("a@example.com")
+    assert (has.values, has.tags) == ({"colour": "green", "sports": "||golf||chess||"}, {"brand new"})
+    assert world.writes.count("POST fieldOption/bulk") == 1
+    assert sorted(one["value"] for one in world.account.rows("fieldOptions")) == sorted(
+        ["red", "blue", "chess", "rowing", "green", "golf"]
+    )
+
+
+# ---- modes
+
+
+@pytest.mark.parametrize("number", [1, 30], ids=["few rows", "many rows"])
+def test_update_never_creates_and_insert_never_changes(world, number):
+    emails = EMAILS[:number]
+    world.add(emails[0], firstName="Before")
+    assert world.write(rows(*emails, firstName="After"), mode=Mode.INSERT) == ["exists"] + ["created"] * (number - 1)
+    assert world.has(emails[0]).names[0] == "Before"
+    new = [f"x{email}" for email in emails]
+    assert (
+        world.write(rows(*emails, *new, firstName="Later"), mode=Mode.UPDATE)
+        == ["updated"] * number + ["skipped"] * number
+    )
+    assert set(world.contacts()) == set(emails)
+    assert {has.names[0] for has in world.contacts().values()} == {"Later"}
+
+
+def test_two_rows_that_insert_the_same_contact_are_one_too_many(world):
+    assert world.write(rows("a@example.com", "A@example.com"), mode=Mode.INSERT) == ["created", "exists"]
+
+
+@pytest.mark.parametrize(("deletions", "left"), [("delete", set()), ("unsubscribe", {"ann@example.com"})])
+def test_soft_delete_does_what_the_configuration_says(world, deletions, left):
+    world.add("ann@example.com", lists={"News": "1", "Offers": "2"})
+    given = rows("ann@example.com", "nobody@example.com")
+    assert world.write(given, mode=Mode.SOFT_DELETE, deletions=deletions) == ["updated", "unchanged"]
+    assert set(world.contacts()) == left
+    if left:
+        assert world.has("ann@example.com").lists == {"News": "2", "Offers": "2"}
+    assert world.write(given, mode=Mode.SOFT_DELETE, deletions=deletions) == ["unchanged", "unchanged"]
+
+
+def test_rows_with_an_id_change_that_contact_and_its_email_address(world):
+    ann, bob = world.add("ann@example.com"), world.add("bob@example.com")
+    given = [
+        {"id": ann, "email": "new@example.com", "firstName": "Ann", "custom_plan": "gold", "tags": ["vip"]},
+        {"id": f"{bob}.000000000", "firstName": "Bob"},
+        {"id": "999999", "firstName": "Nobody"},
+        {"id": bob, "email": "new@example.com"},
+        {"id": None},
+    ]
+    assert world.write(given, key=["id"]) == ["updated", "updated", "no_match", "exists", "id_missing"]
+    assert set(world.contacts()) == {"new@example.com", "bob@example.com"}
+    assert world.has("new@example.com").names[0] == "Ann"
+    assert world.has("new@example.com").values == {"plan": "gold"}
+    assert world.has("new@example.com").tags == {"vip"}
+    assert world.has("bob@example.com").names[0] == "Bob"
+    assert world.write([{"id": "999999"}], mode=Mode.UPDATE, key=["id"]) == ["skipped"]
+
+
+def test_contact_tags_are_added_and_removed(world):
+    world.add("ann@example.com", tags=["old"])
+    given = [{"email": "ann@example.com", "tag": "vip"}, {"email": "new@example.com", "tag": "vip"}]
+    assert world.write(given, "contact_tags") == ["updated", "created"]
+    assert (world.has("ann@example.com").tags, world.has("new@example.com").tags) == ({"old", "vip"}, {"vip"})
+    given = [
+        {"email": "ann@example.com", "tag": "OLD"},
+        {"email": "ann@example.com", "tag": "never"},
+        {"email": "nobody@example.com", "tag": "vip"},
+    ]
+    assert world.write(given, "contact_tags", Mode.SOFT_DELETE) == ["updated", "updated", "unchanged"]
+    assert world.has("ann@example.com").tags == {"vip"}
+    assert "nobody@example.com" not in world.contacts()
+
+
+def test_contact_lists_are_joined_and_left(world):
+    world.add("ann@example.com", lists={"News": "1"})
+    given = [
+        {"email": "ann@example.com", "list": "News", "status": "unsubscribe"},
+        {"email": "ann@example.com", "list": "Offers"},
+        {"email": "bob@example.com", "list": "News", "status": "2"},
+    ]
+    assert world.write(given, "contact_lists") == ["updated", "updated", "created"]
+    assert world.has("ann@example.com").lists == {"News": "2", "Offers": "1"}
+    # Whoever is not to be written to stays so, also where somebody else would subscribe them.
+    assert world.has("bob@example.com").lists == {"News": "2"}
+    given = [{"email": "ann@example.com", "list": "Offers"}, {"email": "ann@example.com", "list": "News"}]
+    assert world.write(given, "contact_lists", Mode.SOFT_DELETE) == ["updated", "updated"]
+    assert world.has("ann@example.com").lists == {"News": "2", "Offers": "2"}
+
+
+def test_streams_of_one_contact_keep_their_order(world):
+    contacts = target_of([{"email": "", "firstName": "", "tags": ""}])
+    tags, no_tags = (target_of([{}], "contact_tags", mode) for mode in (Mode.UPSERT, Mode.SOFT_DELETE))
+    email = "ann@example.com"
+    steps = [
+        (contacts, {"email": email, "firstName": "One", "tags": ["vip"]}),
+        (no_tags, {"email": email, "tag": "vip"}),
+        (tags, {"email": email, "tag": "lead"}),
+        (contacts, {"email": email, "firstName": "Two"}),
+        (no_tags, {"email": email, "tag": "lead"}),
+        (tags, {"email": email, "tag": "vip"}),
+    ]
+    assert set(world.sync(steps).codes) <= {"created", "updated"}
+    assert world.has(email).names[0] == "Two"
+    assert world.has(email).tags == {"vip"}
+
+
+def test_rows_of_one_contact_are_one_write_and_the_last_value_of_each_column_wins(world):
+    given = [
+        {"email": "ann@example.com", "firstName": "A", "lastName": "Lee"},
+        {"email": "ANN@example.com", "firstName": "Ann"},
+    ]
+    assert world.write(given, run_automations=True) == ["created", "created"]
+    assert world.has("ann@example.com" if "ann@example.com" in world.contacts() else "ANN@example.com").names[:2] == (
+        "Ann",
+        "Lee",
+    )
+    assert world.writes == ["POST contact/sync"]
+
+
+# ---- rejections
+
+
+BAD = [
+    ({"email": None}, "email_missing"),
+    ({"email": " "}, "email_missing"),
+    ({"email": "nobody"}, "email_invalid"),
+    ({"email": "a b@example.com"}, "email_invalid"),
+    ({"email": ["a@example.com"]}, "value_invalid"),
+    ({"lists": ["Nowhere"]}, "unknown_list"),
+    ({"lists": [{"status": 1}]}, "list_missing"),
+    ({"lists": [{"id": "News", "status": "perhaps"}]}, "value_invalid"),
+    ({"custom_size": "a few"}, "value_invalid"),
+    ({"custom_born": "yesterday"}, "value_invalid"),
+    ({"custom_colour": "green"}, "unknown_option"),
+    ({"firstName": {"first": "Ann"}}, "value_invalid"),
+    ({"email": "stranger@blocked.example.com"}, "excluded"),
+    ({"email": "bounced@example.com"}, "bounced"),
+]
+
+
+@pytest.mark.parametrize("number", [1, 30], ids=["few rows", "many rows"])
+def test_one_bad_row_costs_nobody_else_and_nothing_of_it_is_written(world, number):
+    world.account.insert("exclusions", matchPhrase="@blocked.example.com", matchType="end", channel="all", lists=[])
+    world.add("bounced@example.com", bounced_hard="1", firstName="Before")
+    good = rows(*EMAILS[:number], firstName="Ann")
+    bad = [{"email": "bad@example.com", "firstName": "Ann", "tags": ["unwritten"], **columns} for columns, _ in BAD]
+    found = world.write([*good, *bad])
+    assert found == ["created"] * number + [code for _, code in BAD]
+    assert set(world.contacts()) == {*EMAILS[:number], "bounced@example.com"}
+    assert world.has("bounced@example.com").names[0] == "Before"
+    assert "unwritten" not in [row["tag"] for row in world.account.rows("tags")]
+
+
+def test_whoever_unsubscribed_is_not_subscribed_again_unless_that_is_asked_for(world):
+    world.add("ann@example.com", lists={"News": "2"})
+    given = rows("ann@example.com", *EMAILS, firstName="Ann", lists=["News", "Offers"])
+    assert world.write(given)[:2] == ["resubscribe_refused", "created"]
+    # The rest of the row is written.
+    assert world.has("ann@example.com").names[0] == "Ann"
+    assert world.has("ann@example.com").lists == {"News": "2", "Offers": "1"}
+    assert world.write(given, resubscribe=True)[:2] == ["updated", "unchanged"]
+    assert world.has("ann@example.com").lists == {"News": "1", "Offers": "1"}
+
+
+@pytest.mark.parametrize("resubscribe", [False, True])
+def test_the_same_holds_where_the_account_is_not_asked_first(world, resubscribe):
+    world.add("ann@example.com", lists={"News": "2"})
+    given = rows("ann@example.com", *EMAILS, lists=["News"])
+    found = world.write(given, resubscribe=resubscribe, compare="never")
+    assert found == ["written" if resubscribe else "resubscribe_refused"] + ["written"] * 30
+    assert world.has("ann@example.com").lists == {"News": "1" if resubscribe else "2"}
+    assert {has.lists["News"] for email, has in world.contacts().items() if email != "ann@example.com"} == {"1"}
+
+
+def test_what_the_importer_leaves_out_without_a_reason_is_explained_by_a_single_write(world):
+    # It takes the address, and leaves it out; a single write is told why.
+    given = rows(*EMAILS, "o'brien@example.com", firstName="Ann")
+    assert world.write(given) == ["created"] * 30 + ["email_invalid"]
+    assert world.writes == ["POST import/bulk_import", "POST contact/sync"]
+
+
+def test_what_the_importer_leaves_out_and_a_single_write_does_not_is_written(world):
+    world.emulator.settings.patch({"contact_limit": 30})
+    given = rows(*EMAILS, "last@example.com", firstName="Ann", tags=["vip"], lists=["News"])
+    assert world.write(given) == ["created"] * 31
+    assert world.has("last@example.com") == world.has(EMAILS[0])
+
+
+@pytest.mark.parametrize("reason", [{"contact": 2, "failureReason": "Field 'email' not found"}, "Contact 2: no email"])
+def test_a_batch_that_is_refused_for_one_contact_is_sent_without_it(world, reason):
+    body = {"success": 0, "message": "JSON payload did not pass validation.", "failureReasons": [reason]}
+    world.emulator.settings.patch({"faults": [fault("400", "/import/bulk_import", times=1, body=json.dumps(body))]})
+    assert world.write(rows(*EMAILS)) == ["created", "email_invalid"] + ["created"] * 28
+    assert EMAILS[1] not in world.contacts()
+
+
+def test_a_batch_that_is_refused_for_no_contact_is_written_one_by_one(world):
+    body = json.dumps({"success": 0, "message": "JSON payload did not pass validation.", "failureReasons": ["So."]})
+    world.emulator.settings.patch({"faults": [fault("400", "/import/bulk_import", body=body)]})
+    assert world.write(rows(*EMAILS, firstName="Ann")) == ["created"] * 30
+    assert {has.names[0] for has in world.contacts().values()} == {"Ann"}
+
+
+# ---- what goes wrong on the way
+
+
+def fault(kind: str, path: str = "*", **more: Any) -> dict[str, Any]:
+    return {"kind": kind, "path": path, **more}
+
+
+MANY = [
+    {
+        "email": f"person{number}@example.com",
+        "firstName": f"Name {number}",
+        "custom_size": number,
+        "custom_sports": ["chess"],
+        "tags": ["vip", f"tag {number % 3}"],
+        "lists": ["News"],
+    }
+    for number in range(60)
+]
+
+
+def expected(number: int) -> Has:
+    values = {"size": str(number), "sports": "||chess||"}
+    return Has((f"Name {number}", "", ""), values, frozenset({"vip", f"tag {number % 3}"}), {"News": "1"}, None)
+
+
+def check_all(world: World, codes: list[str]) -> None:
+    assert set(codes) <= {"created", "updated", "unchanged"}
+    assert world.contacts() == {f"person{number}@example.com": expected(number) for number in range(60)}
+
+
+IMPORT, INFO = "/import/bulk_import", "/import/info"
+
+
+@pytest.mark.parametrize(
+    "faults",
+    [
+        [fault("batch_failed", IMPORT, times=1)],
+        [fault("batch_interrupted", IMPORT, times=1, part=0.5)],
+        [fault("batch_stuck", IMPORT, times=1, part=0.5)],
+        [fault("batch_failed", IMPORT)],
+        [fault("batch_interrupted", IMPORT, part=0.9)],
+        [fault("drop_after", IMPORT, times=1)],
+        [fault("drop_midway", IMPORT, times=1)],
+        [fault("drop", IMPORT, times=1)],
+        [fault("503", IMPORT, times=1)],
+        [fault("html", IMPORT, times=1)],
+        [fault("empty", IMPORT, times=1)],
+        [fault("truncated", IMPORT, times=1)],
+        [fault("429", IMPORT, times=2)],
+        [fault("429", INFO, times=2)],
+        [fault("400", INFO, times=1)],
+        [fault("404", INFO, times=1)],
+        [fault("html", INFO, times=1)],
+        [fault("drop_midway", INFO, times=1)],
+        [fault("500", "/contacts", times=1)],
+        [fault("drop", "/fields", times=1)],
+    ],
+    ids=lambda faults: f"{faults[0]['kind']} {faults[0]['path']} {faults[0].get('times', 'always')}",
+)
+def test_nothing_is_lost_and_nothing_is_there_twice_whatever_happens_to_an_import(world, faults):
+    world.longest_batch = 1.0
+    world.emulator.settings.patch({"faults": faults})
+    check_all(world, world.write(MANY))
+    world.emulator.settings.patch({"faults": []})
+    assert world.write(MANY) == ["unchanged"] * 60
+    assert world.writes == []
+
+
+@pytest.mark.parametrize("kind", ["drop", "drop_after", "drop_midway", "503", "429", "html", "empty"])
+def test_nothing_is_lost_and_nothing_is_there_twice_whatever_happens_to_single_writes(world, kind):
+    paths = ["/contact/sync", "/contactTags", "/contactLists", "/tags", "/accountContacts", "/accounts"]
+    faults = [fault(kind, path, times=1, method="POST") for path in paths]
+    world.emulator.settings.patch({"faults": faults})
+    given = [{**row, "account": "Acme"} for row in MANY[:3]]
+    allowed = {"create_missing": {"tags", "accounts"}, "run_automations": True}
+    assert set(world.write(given, **allowed)) == {"created"}
+    account = world.account
+    assert [world.has(row["email"]) for row in given] == [
+        expected(number)._replace(account="Acme") for number in range(3)
+    ]
+    for resource, number in {"contacts": 3, "contactTags": 6, "contactLists": 3, "accounts": 1}.items():
+        assert len(account.rows(resource)) == number
+    names = [row["tag"] for row in account.rows("tags")]
+    assert len(names) == len(set(names))
+
+
+def test_options_are_created_once_whatever_happens_to_the_answer(world):
+    world.emulator.settings.patch({"faults": [fault("drop_after", "/fieldOption/bulk", times=1)]})
+    assert world.write([{"email": "a@example.com", "custom_colour": "green"}], create_missing={"options"}) == [
+        "created"
+    ]
+    assert [row["value"] for row in world.account.rows("fieldOptions")].count("green") == 1
+
+
+def test_the_importers_own_limit_is_waited_for_and_is_no_refusal(world):
+    body = json.dumps({"success": 0, "message": "Rate limit exceeded.", "failureReasons": ["Up to 100 imports"]})
+    world.emulator.settings.patch({"faults": [fault("400", IMPORT, times=1, body=body)]})
+    check_all(world, world.write(MANY))
+
+
+def test_an_importer_that_names_fewer_contacts_than_it_was_sent_is_not_believed(world, monkeypatch):
+    from emulator.import_queue import ImportQueue  # noqa: PLC0415
+
+    apply_next, lost = ImportQueue._apply_next, []
+
+    def forget_one(call: Any, batch: Any) -> None:
+        if not lost:
+            lost.append(batch.rows[batch.applied])
+            batch.applied += 1
+            return
+        apply_next(call, batch)
+
+    monkeypatch.setattr(ImportQueue, "_apply_next", staticmethod(forget_one))
+    check_all(world, world.write(MANY))
+    assert lost
+
+
+def test_what_the_api_accepts_and_does_not_write_is_rejected(world, monkeypatch):
+    # Recorded and measured: some answers are 200, and show the old values.
+    monkeypatch.setattr("emulator.contacts.put_values", lambda account, contact, values: None)
+    given = {"email": "a@example.com", "firstName": "Ann", "custom_plan": "gold"}
+    assert world.write([given], run_automations=True) == ["not_written"]
+
+
+def test_an_error_that_stays_ends_the_sync_and_settles_no_row_that_may_not_be_written(world):
+    world.emulator.settings.patch({"faults": [fault("403", IMPORT)]})
+    with pytest.raises(ApiError, match="does not let this API key write"):
+        world.write(MANY)

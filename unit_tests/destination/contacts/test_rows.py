@@ -1,0 +1,201 @@
+"""What a row says."""
+
+from typing import Any
+
+import pytest
+
+from activecampaign_client.account import Account
+from destination_activecampaign.catalog import Mode, Target
+from destination_activecampaign.config import Config
+from destination_activecampaign.contacts.change import Change, Ending
+from destination_activecampaign.contacts.directory import Directory
+from destination_activecampaign.contacts.rows import Meaning, RowReader
+from destination_activecampaign.rejections import Rejection
+from unit_tests.client.transport import ROOT, Said, Transport
+
+FIELDS = {
+    "fields": [
+        {"id": "1", "title": "Plan", "type": "text", "perstag": "PLAN"},
+        {"id": "2", "title": "Size", "type": "number", "perstag": "SIZE"},
+        {"id": "3", "title": "Colour", "type": "dropdown", "perstag": "COLOUR"},
+        {"id": "4", "title": "Sports", "type": "listbox", "perstag": "SPORTS"},
+        {"id": "5", "title": "Seen", "type": "datetime", "perstag": "SEEN"},
+    ],
+    "fieldOptions": [
+        {"field": "3", "label": "red", "value": "red"},
+        {"field": "4", "label": "chess", "value": "chess"},
+        {"field": "4", "label": "rowing", "value": "rowing"},
+    ],
+}
+LISTS = {
+    "lists": [
+        {"id": "7", "stringid": "news", "name": "The News"},
+        {"id": "8", "stringid": "7", "name": "Seven"},
+        {"id": "9", "stringid": "a", "name": "Twice"},
+        {"id": "10", "stringid": "b", "name": "twice"},
+    ]
+}
+TAGS = {"tags": [{"id": "1", "tag": "VIP", "tagType": "contact"}, {"id": "2", "tag": "letter", "tagType": "template"}]}
+ANSWERS: dict[str, Said] = {
+    "fields": (200, FIELDS),
+    "lists": (200, LISTS),
+    "tags": (200, TAGS),
+    "accounts": (200, {"accounts": [{"id": "3", "name": "Acme"}]}),
+}
+
+
+def read(
+    row: dict[str, Any],
+    object_: str = "contacts",
+    mode: Mode = Mode.UPSERT,
+    key: tuple[str, ...] = ("email",),
+    columns: tuple[str, ...] = (),
+    **config: Any,
+) -> Meaning | Rejection:
+    account = Account(ROOT, "key", 1000)
+    Transport(account, lambda: 0.0, lambda moment, path: ANSWERS[path])
+    target = Target("s", None, object_, mode, key, columns or tuple(row))
+    return RowReader(target, Config(ROOT, "key", **config), Directory(account)).read(row)
+
+
+def change(row: dict[str, Any], *args: Any, **more: Any) -> Change:
+    found = read({"email": "ann@example.com", **row}, *args, **more)
+    assert isinstance(found, Meaning), found
+    return found.change
+
+
+def code(row: dict[str, Any], *args: Any, **more: Any) -> str:
+    found = read({"email": "ann@example.com", **row}, *args, **more)
+    assert isinstance(found, Rejection), found
+    return found.code
+
+
+@pytest.mark.parametrize(
+    ("value", "lists"),
+    [
+        (["7"], {"7": True}),
+        ([7, "NEWS", "the news"], {"7": True}),
+        ("[7, 8]", {"7": True, "8": True}),
+        ("News", {"7": True}),
+        (7.0, {"7": True}),
+        ("7.000000000", {"7": True}),
+        ({"id": 7, "status": "unsubscribe"}, {"7": False}),
+        ([{"name": "Seven", "status": 2}, {"listid": "7"}], {"8": False, "7": True}),
+        ('[{"id": "7", "status": false}]', {"7": False}),
+        ([], {}),
+        (None, {}),
+        ([None, ""], {}),
+    ],
+)
+def test_lists(value, lists):
+    assert change({"lists": value}).lists == lists
+
+
+@pytest.mark.parametrize(("value", "why"), [(["twice"], "unknown_list"), ([{"status": 1}], "list_missing")])
+def test_lists_that_are_none(value, why):
+    assert code({"lists": value}) == why
+
+
+@pytest.mark.parametrize(
+    ("value", "tags"),
+    [
+        (["a", "A", " b "], {"a": "a", "b": "b"}),
+        ('["a", "b"]', {"a": "a", "b": "b"}),
+        ("a", {"a": "a"}),
+        ("[a", {"[a": "[a"}),
+        (7, {"7": "7"}),
+        ([], {}),
+    ],
+)
+def test_tags(value, tags):
+    assert change({"tags": value}).add_tags == tags
+    assert change({"tags": value}, tags="replace").whole_tags == tags
+
+
+def test_a_tag_of_a_template_is_no_tag_of_a_contact():
+    assert code({"tags": ["letter"]}, create_missing=frozenset()) == "unknown_tag"
+    assert change({"tags": ["vip"]}, create_missing=frozenset()).add_tags == {"vip": "vip"}
+
+
+@pytest.mark.parametrize(
+    ("column", "value", "written"),
+    [
+        ("custom_size", "1.500000000", {"2": "1.5"}),
+        ("custom_size", "-10.000000000", {"2": "-10"}),
+        ("size", 3, {"2": "3"}),
+        ("Colour", "RED", {"3": "red"}),
+        ("4", ["chess", "rowing"], {"4": "||chess||rowing||"}),
+        ("4", '["chess"]', {"4": "||chess||"}),
+        ("4", [], {"4": ""}),
+        ("custom_plan", "", {"1": ""}),
+        ("custom_plan", None, {}),
+        ("custom_plan", True, {"1": "true"}),
+        ("custom_seen", "2024-05-06T07:08:09Z", {"5": "2024-05-06T07:08:09+00:00"}),
+    ],
+)
+def test_custom_fields(column, value, written):
+    assert change({column: value}).values == written
+
+
+def test_null_and_absent_columns_of_the_schema_clear_where_that_is_asked_for():
+    columns = ("email", "firstName", "phone", "custom_plan", "custom_size", "tags", "account", "lists")
+    found = change({"firstName": None, "custom_size": 3}, columns=columns, null_values="clear", tags="replace")
+    assert (found.standard, found.values) == ({"firstName": "", "phone": ""}, {"1": "", "2": "3"})
+    assert (found.whole_tags, found.account, found.lists) == ({}, "", {})
+
+
+def test_new_options_are_named_before_they_are_there():
+    row = {"email": "ann@example.com", "custom_sports": ["golf", "chess"]}
+    found = read(row, create_missing=frozenset({"options"}))
+    assert isinstance(found, Meaning)
+    assert (found.change.values, found.new_options) == ({"4": "||golf||chess||"}, (("4", "golf"),))
+    assert code({"custom_sports": ["golf"]}) == "unknown_option"
+
+
+def test_no_sentence_has_a_value_of_the_row():
+    for row in ({"email": "secret"}, {"lists": ["secret"]}, {"custom_size": "secret"}, {"custom_colour": "secret"}):
+        found = read({"email": "ann@example.com", **row})
+        assert isinstance(found, Rejection)
+        assert "secret" not in found.sentence
+
+
+@pytest.mark.parametrize(
+    ("email", "why"),
+    [
+        ("", "email_missing"),
+        (None, "email_missing"),
+        ("ann", "email_invalid"),
+        ("ann@example", "email_invalid"),
+        ("ann@ex ample.com", "email_invalid"),
+        ("ann@@example.com", "email_invalid"),
+        ("ann@example..com", "email_invalid"),
+        ("a" * 250 + "@example.com", "email_invalid"),
+    ],
+)
+def test_email_addresses_that_are_none(email, why):
+    assert code({"email": email}) == why
+
+
+@pytest.mark.parametrize(
+    "email", ["ann@example.com", "o'brien+x@sub.example.co", "zoë@exämple.test", " ann@example.com "]
+)
+def test_email_addresses(email):
+    assert change({"email": email}).email == email.strip()
+
+
+def test_rows_that_delete():
+    found = change({"firstName": "x"}, mode=Mode.SOFT_DELETE, deletions="delete")
+    assert (found.ending, found.standard) == (Ending.DELETE, {})
+    found = change({"tag": "VIP"}, "contact_tags", Mode.SOFT_DELETE, key=("email", "tag"))
+    assert (found.remove_tags, found.ending) == ({"vip"}, None)
+    found = change({"list": "7"}, "contact_lists", Mode.SOFT_DELETE, key=("email", "list"))
+    assert (found.lists, found.ending) == ({"7": False}, Ending.UNSUBSCRIBE)
+
+
+def test_rows_with_ids():
+    found = read({"id": "7.000000000", "email": None}, key=("id",))
+    assert isinstance(found, Meaning)
+    assert (found.change.id, found.change.email) == ("7", "")
+    assert code({"id": ""}, key=("id",)) == "id_missing"
+    # The id of somebody else's table is no key.
+    assert change({"id": "12"}).id == ""
