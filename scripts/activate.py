@@ -83,22 +83,20 @@ def ended(activations: list[Activation], places: Places, screen: WritingScreen) 
     """Say what was done, and return the exit status: 0 only when every row was written or rejected."""
     if not activations:
         return 0
-    report(activations, screen.say)
     last = activations[-1]
-    if last.interrupted:
-        screen.say(
-            f"Interrupted: {last.acknowledged:,} of {counted(last.rows, 'row')} are acknowledged as written, and "
-            "further ones may be. It is safe to run the same again: what is there already stays as it is."
-        )
-        return 130
+    if any(one.summary for one in activations):
+        report(activations, screen.say)
     if last.is_complete:
         return 0
+    acknowledged = f"{last.acknowledged:,} of {counted(last.rows, 'row')} are acknowledged as written"
+    again = "It is safe to run the same again: what is there already stays as it is."
+    if last.interrupted:
+        screen.say(f"Interrupted: {acknowledged}, and further ones may be. {again}")
+        return 130
     otherwise = f"The destination ended early, with status {last.exit_status}."
     screen.say(" ".join(dict.fromkeys(last.errors)) or otherwise)
-    screen.say(
-        f"{last.acknowledged:,} of {counted(last.rows, 'row')} are acknowledged as written. It is safe to run the same "
-        f"again. The log is {shown(Path(places.log.name))}."
-    )
+    if last.summary:
+        screen.say(f"{acknowledged}. {again} The log is {shown(Path(places.log.name))}.")
     return 1
 
 

@@ -56,7 +56,7 @@ def run(database: duckdb.DuckDBPyConnection, text: str, stream: str) -> Result:
     """Run the statements of a query, the last of which has the rows. Raises Problem where it has none, or fails."""
     with _said():
         statements = database.extract_statements(text)
-        if not statements or duckdb.ExpectedResultType.QUERY_RESULT not in statements[-1].expected_result_type:
+        if not statements or statements[-1].expected_result_type != [duckdb.ExpectedResultType.QUERY_RESULT]:
             raise Problem("QUERY has to end with a SELECT, whose rows are written.")
         for statement in statements:
             database.execute(statement)

@@ -69,7 +69,7 @@ def print_rejected(activation: Activation, say: Say) -> None:
     say(f"{rows} of {activation.object} rejected, which are with their reasons in {shown(path)}:")
     frequent = sorted(codes.items(), key=lambda one: -one[1])
     for code, count in frequent[:MOST_REASONS]:
-        say(f"  {count:,} {code}: {activation.reasons.get(code, '')}")
+        say(f"  {count:,} {': '.join(filter(None, (code, activation.reasons.get(code))))}")
     if more := sum(count for _, count in frequent[MOST_REASONS:]):
         say(f"  {more:,} for other reasons")
 
