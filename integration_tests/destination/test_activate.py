@@ -288,14 +288,14 @@ def processes_with(text: str) -> list[str]:
 
 
 def test_an_interrupt_ends_everything_and_the_same_again_completes_it(project: Project) -> None:
-    project.emulator.settings.patch({"import_contacts_per_second": 500})
-    query = "SELECT 'row' || i || '@example.com' AS email, 'Row' AS first_name FROM range(4000) t(i)"
+    project.emulator.settings.patch({"import_contacts_per_second": 200})
+    query = "SELECT 'row' || i || '@example.com' AS email, 'Row' AS first_name FROM range(1500) t(i)"
     process = subprocess.Popen(
         ["make", "activate"], cwd=ROOT, env=project.environment(query), stdout=subprocess.PIPE, text=True,
         start_new_session=True,
     )  # fmt: skip
     deadline = time.monotonic() + PATIENCE
-    while len(project.emulator.writes) < 500:
+    while len(project.emulator.writes) < 200:
         assert time.monotonic() < deadline
         time.sleep(0.05)
     # as a terminal does it: to make and the script
@@ -303,17 +303,40 @@ def test_an_interrupt_ends_everything_and_the_same_again_completes_it(project: P
     printed, _ = process.communicate(timeout=60)
     project.assert_nothing_odd(printed)
     said = re.search(
-        r"Interrupted: ([\d,]+) of 4,000 rows are acknowledged as written, and further ones may be", printed
+        r"Interrupted: ([\d,]+) of 1,500 rows are acknowledged as written, and further ones may be", printed
     )
     assert said, printed
     written = {one["email"] for one in project.account.rows("contacts") if one["email"].startswith("row")}
-    assert int(said[1].replace(",", "")) <= len(written) < 4000
+    assert int(said[1].replace(",", "")) <= len(written) < 1500
     assert processes_with(str(project.folder)) == []
 
     project.emulator.settings.patch({"import_contacts_per_second": 0})
     project.activate(query)
     emails = [one["email"] for one in project.account.rows("contacts") if one["email"].startswith("row")]
-    assert sorted(emails) == sorted(f"row{number}@example.com" for number in range(4000))
+    assert sorted(emails) == sorted(f"row{number}@example.com" for number in range(1500))
+
+
+def test_an_interrupt_ends_a_query_that_takes_long(project: Project) -> None:
+    query = "SELECT sum(a.i * b.i) AS email FROM range(1000000) a(i), range(1000000) b(i)"
+    process = subprocess.Popen(
+        [PYTHON, "-u", "scripts/activate.py"],
+        cwd=ROOT,
+        env=project.environment(query),
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout
+    assert process.stdout.readline().startswith("Writing into ")
+    used = Path(f"/proc/{process.pid}/stat")
+    deadline = time.monotonic() + PATIENCE
+    # ticks of the processor, of which only the query takes as many
+    while sum(map(int, used.read_text().split()[13:15])) < 100:
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    process.send_signal(signal.SIGINT)
+    assert process.communicate(timeout=60)[0] == "Interrupted.\n"
+    assert process.returncode == 130
+    assert project.emulator.requests == []
 
 
 def test_a_terminal_shows_how_far_it_is(project: Project) -> None:

@@ -1,16 +1,18 @@
 """The user's query, run by DuckDB, and its rows in a file."""
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, TypeVar
 
 import duckdb
 from terminal import Problem, shown
 
 from activation import rows
 
+T = TypeVar("T")
 # Rows of which each state says that they are written. What is fetched at once is as many.
 ROWS_PER_STATE = 1000
 
@@ -54,13 +56,7 @@ def opened(attached: Path, spill: Path) -> Iterator[tuple[duckdb.DuckDBPyConnect
 
 def run(database: duckdb.DuckDBPyConnection, text: str, stream: str) -> Result:
     """Run the statements of a query, the last of which has the rows. Raises Problem where it has none, or fails."""
-    with _said():
-        statements = database.extract_statements(text)
-        if not statements or statements[-1].expected_result_type != [duckdb.ExpectedResultType.QUERY_RESULT]:
-            raise Problem("QUERY has to end with a SELECT, whose rows are written.")
-        for statement in statements:
-            database.execute(statement)
-        description = database.description or []
+    description = _done(database, lambda: _execute(database, text))
     types = {name: kind.id for name, kind, *_ in description}
     if len(types) < len(description):
         names = [name for name, *_ in description]
@@ -70,12 +66,18 @@ def run(database: duckdb.DuckDBPyConnection, text: str, stream: str) -> Result:
     return Result(stream, types, _chunks(database, texts))
 
 
+def _execute(database: duckdb.DuckDBPyConnection, text: str) -> list[Any]:
+    """Run the statements; gives back the names and types of the columns."""
+    statements = database.extract_statements(text)
+    if not statements or statements[-1].expected_result_type != [duckdb.ExpectedResultType.QUERY_RESULT]:
+        raise Problem("QUERY has to end with a SELECT, whose rows are written.")
+    for statement in statements:
+        database.execute(statement)
+    return database.description or []
+
+
 def _chunks(database: duckdb.DuckDBPyConnection, json_columns: list[int]) -> Iterator[list[tuple[Any, ...]]]:
-    while True:
-        with _said():
-            chunk = database.fetchmany(ROWS_PER_STATE)
-        if not chunk:
-            return
+    while chunk := _done(database, lambda: database.fetchmany(ROWS_PER_STATE)):
         if json_columns:
             chunk = [
                 tuple(rows.parsed(value) if place in json_columns else value for place, value in enumerate(row))
@@ -84,13 +86,21 @@ def _chunks(database: duckdb.DuckDBPyConnection, json_columns: list[int]) -> Ite
         yield chunk
 
 
-@contextlib.contextmanager
-def _said() -> Iterator[None]:
-    """Raise Problem with what DuckDB says, without the place in the query that it draws below."""
-    try:
-        yield
-    except duckdb.InterruptException:
-        raise KeyboardInterrupt from None
-    except duckdb.Error as error:
-        message = " ".join(str(error).partition("\n\n")[0].split())
-        raise Problem(f"The query failed: {message}{'' if message.endswith(('.', '!', '?')) else '.'}") from None
+def _done(database: duckdb.DuckDBPyConnection, work: Callable[[], T]) -> T:
+    """What DuckDB is asked to do, in a thread of its own: in this one it does not always notice an interrupt.
+
+    Raises Problem with what DuckDB says, without the place in the query that it draws below.
+    """
+    with ThreadPoolExecutor(1, "query") as thread:
+        under_way = thread.submit(work)
+        try:
+            return under_way.result()
+        except KeyboardInterrupt:
+            while not under_way.done():
+                # It has no effect on what has not begun.
+                database.interrupt()
+                wait([under_way], 0.1)
+            raise
+        except duckdb.Error as error:
+            message = " ".join(str(error).partition("\n\n")[0].split())
+            raise Problem(f"The query failed: {message}{'' if message.endswith(('.', '!', '?')) else '.'}") from None
