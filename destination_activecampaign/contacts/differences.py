@@ -36,9 +36,9 @@ def is_same(one: Definition | None, wanted: str, stored: Any) -> bool:
     (True, True)
     """
     if one is None or wanted == stored:
-        return wanted == str("" if stored is None else stored)
+        return wanted == ("" if stored is None else str(stored))
     if one.type == "number":
-        return _decimal(wanted) == _decimal(stored)
+        return bool(_decimal(wanted) == _decimal(stored))
     try:
         left, right = parse(one.type, wanted, one.options), parse(one.type, stored, one.options)
     except ValueError:

@@ -7,11 +7,11 @@ from typing import Any
 
 # Rows that are decided about, compared and sent together; what is read of an account pays for many of them.
 BLOCK_ROWS = 10_000
-BLOCK_BYTES = 16_000_000
+BLOCK_BYTES = 20_000_000
 
 
 class Hand:
-    """Counts rows and their bytes, and holds back whoever takes more of them while there are two blocks already.
+    """Counts rows and their bytes, and holds back whoever takes more of them while too many are being written.
 
     Safe to share between threads. An error that is told to it is raised by everything that waits.
     """
@@ -33,11 +33,6 @@ class Hand:
             self._bytes -= size
             self._changed.notify_all()
 
-    @property
-    def is_full(self) -> bool:
-        with self._changed:
-            return self._rows >= 2 * BLOCK_ROWS or self._bytes >= 2 * BLOCK_BYTES
-
     def begin(self, keys: Iterable[str]) -> None:
         """Contacts with these keys are being written from now on."""
         with self._changed:
@@ -53,14 +48,14 @@ class Hand:
         with self._changed:
             return frozenset(self._busy)
 
-    def wait_for_room(self) -> None:
-        """Return when there is room for more rows."""
-        self._wait(lambda: self._rows < 2 * BLOCK_ROWS and self._bytes < 2 * BLOCK_BYTES)
+    def wait_for_room(self, rows: int, size: int) -> None:
+        """Return when little is in hand beside a block of so many rows and bytes: enough to keep the importer busy."""
+        self._wait(lambda: self._rows - rows <= BLOCK_ROWS / 4 and self._bytes - size <= BLOCK_BYTES / 4)
 
     def wait_until_free(self, keys: Iterable[str]) -> None:
-        """Return when at least one of the keys is being written no more."""
+        """Return when nothing is being written to contacts with these keys."""
         wanted = set(keys)
-        self._wait(lambda: not wanted <= self._busy)
+        self._wait(lambda: wanted.isdisjoint(self._busy))
 
     def wait_until_empty(self) -> None:
         self._wait(lambda: not self._rows)

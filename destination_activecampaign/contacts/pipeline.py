@@ -30,7 +30,7 @@ from destination_activecampaign.rejections import Rejection
 from destination_activecampaign.writer import Row, Settle
 
 # Batches that the importer works through at the same time, and requests about one contact each that are under way.
-BATCHES, SINGLES = 48, 8
+BATCHES, SINGLES = 24, 8
 # Requests that an import takes: itself, and the questions whether it has ended.
 REQUESTS_PER_IMPORT = 3
 
@@ -99,10 +99,9 @@ class ContactsWriter:
         self._taken_bytes += size
         self._seen += 1
         if len(self._taken) >= BLOCK_ROWS or self._taken_bytes >= BLOCK_BYTES:
+            held = [size_of(said.row.data) for one in self._held for said in one.rows]
+            self._hand.wait_for_room(len(self._taken) + len(held), self._taken_bytes + sum(held))
             self._write_block(is_last=False)
-            while self._hand.is_full and self._held:
-                self._write_block(is_last=True)
-            self._hand.wait_for_room()
 
     def flush(self) -> None:
         self._hand.check()
@@ -125,7 +124,7 @@ class ContactsWriter:
     def _write_block(self, *, is_last: bool) -> None:
         """Write what was taken, as far as it may be written now, in the background.
 
-        `is_last`: nothing more is expected soon. Where nothing may be written now, that is waited for.
+        `is_last`: nothing more is expected soon, so that what has to wait for others is waited for.
         """
         taken, self._taken, self._taken_bytes = self._taken, [], 0
         said = self._read(taken)
@@ -135,12 +134,11 @@ class ContactsWriter:
         way = self._way(changes, is_last=is_last)
         if way is Way.WHOLE:
             self._knowledge.read_all()
+        if is_last:
+            self._hand.wait_until_free(key for one in self._held for key in one.keys)
         now, self._held = ready(merged([*self._held, *self._pendings(said)]), self._hand.busy)
         for one in self._held:
             one.forget()
-        if not now and self._held:
-            self._hand.wait_until_free(key for one in self._held for key in one.keys)
-            return
         self._hand.begin(key for one in now for key in one.keys)
         self._knowledge.find(now, lambda one: way is Way.EACH or self._must_ask(one.change, len(now)))
         self._delivery.send(now)

@@ -1,6 +1,7 @@
 """An account that rows of contacts are written to, what it has afterwards, and what became of each row."""
 
 import threading
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
@@ -67,18 +68,19 @@ class World:
         lists = {row["id"]: row["name"] for row in account.rows("lists")}
         names = {row["id"]: row["name"] for row in account.rows("accounts")}
 
-        def of(resource: str, contact: str) -> list[JsonObject]:
-            return [row for row in account.rows(resource) if str(row["contact"]) == contact]
-
+        below: dict[tuple[str, str], list[JsonObject]] = defaultdict(list)
+        for resource in ("fieldValues", "contactTags", "contactLists", "accountContacts"):
+            for row in account.rows(resource):
+                below[resource, str(row["contact"])].append(row)
         found = {}
         for row in account.rows("contacts"):
             contact = row["id"]
-            links = of("accountContacts", contact)
+            links = below["accountContacts", contact]
             found[row["email"]] = Has(
                 (row["firstName"], row["lastName"], row["phone"]),
-                {fields[one["field"]]: one["value"] for one in of("fieldValues", contact) if one["value"]},
-                frozenset(tags[str(one["tag"])] for one in of("contactTags", contact)),
-                {lists[str(one["list"])]: str(one["status"]) for one in of("contactLists", contact)},
+                {fields[one["field"]]: one["value"] for one in below["fieldValues", contact] if one["value"]},
+                frozenset(tags[str(one["tag"])] for one in below["contactTags", contact]),
+                {lists[str(one["list"])]: str(one["status"]) for one in below["contactLists", contact]},
                 names[str(links[0]["account"])] if links else None,
             )
         return found
