@@ -180,11 +180,10 @@ def test_the_guide_mentions_streams_that_exist(streams):
     assert len(mentioned) > 10
 
 
-def sentences() -> str:
-    """Every text of the code, with `...` where a value is filled in."""
+def sentences(*packages: str) -> str:
+    """Every text of the code of packages, with `...` where a value is filled in."""
     texts = []
-    packages = [ROOT / "source_activecampaign", ROOT / "activecampaign_client"]
-    for path in sorted(path for package in packages for path in package.glob("*.py")):
+    for path in sorted(path for package in packages for path in (ROOT / package).rglob("*.py")):
         for node in ast.walk(ast.parse(path.read_text())):
             if isinstance(node, ast.Constant) and isinstance(node.value, str):
                 texts.append(re.sub(r"%[dsg]", "...", node.value))
@@ -195,23 +194,24 @@ def sentences() -> str:
 
 
 def test_the_guide_quotes_messages_as_they_are():
-    said = sentences()
+    said = sentences("source_activecampaign", "activecampaign_client")
     for message, *_ in table(GUIDE, "Message"):
         for part in re.split(r"\.\.\. | \.\.\.|\.\.\.| / ", message):
             assert part.strip(" ()") in said, part
 
 
+def anchors_of(page: Path) -> set[str]:
+    headings = re.findall(r"^#+ (.+)", page.read_text(), re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", heading).lower().replace(" ", "-") for heading in headings}
+
+
 def test_the_guide_links_to_headings_and_files_that_exist():
     for path in (page for page in PAGES if page.suffix == ".md"):
-        text = path.read_text()
-        headings = re.findall(r"^#+ (.+)", text, re.MULTILINE)
-        anchors = {re.sub(r"[^\w -]", "", heading).lower().replace(" ", "-") for heading in headings}
-        for target in re.findall(r"\]\((?!https://)([^)\s]+)\)", text):
+        for target in re.findall(r"\]\((?!https://)([^)\s]+)\)", path.read_text()):
             file, _, anchor = target.partition("#")
-            if file:
-                assert (path.parent / file).exists(), f"{path.name}: {target}"
-            else:
-                assert anchor in anchors, f"{path.name}: {target}"
+            page = path.parent / file if file else path
+            assert page.exists(), f"{path.name}: {target}"
+            assert not anchor or anchor in anchors_of(page), f"{path.name}: {target}"
 
 
 # --- the migration guide ----------------------------------------------------------------------------------------
