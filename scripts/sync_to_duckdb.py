@@ -60,8 +60,9 @@ class SyncScreen(Screen):
     """A line per finished stream, and on a terminal a live view of the running ones."""
 
     def __init__(self, streams: Mapping[str, Progress]) -> None:
-        super().__init__()
+        # What is shown, from the very beginning.
         self._streams = streams
+        super().__init__()
 
     def ended(self, name: str) -> None:
         one = self._streams[name]

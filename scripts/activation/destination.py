@@ -100,7 +100,7 @@ def write(activation: Activation, lines: IO[bytes], config: Mapping[str, Any], c
     """
     for name, content in (("config", config), ("catalog", catalog)):
         (private / f"{name}.json").write_text(json.dumps(content))
-    arguments = ["write", "--config", private / "config.json", "--catalog", private / "catalog.json"]
+    arguments = ["write", "--config", f"{private}/config.json", "--catalog", f"{private}/catalog.json"]
     screen.activation = activation
     # In a session of its own: whether an interrupt of the terminal ends it is decided here.
     with (
