@@ -138,7 +138,10 @@ class Delivery:
             return None
         change, _ = for_importer(one.change, one.contact)
         entry = self._importer.entry(change) if change else None
-        return entry if entry and size_of_entry(entry) <= MOST_BYTES else None
+        if not change or not entry or size_of_entry(entry) > MOST_BYTES:
+            return None
+        self._directory.expect_tags(change.add_tags)
+        return entry
 
     # ---- by the importer
 
@@ -174,7 +177,6 @@ class Delivery:
                 if one.key not in found:
                     self._in_background(self._singles, self._write_anew, one)
                 elif not one.is_known:
-                    one.contact, one.change = found[one.key], one.change
                     self._complete(one, found[one.key])
                 else:
                     self._follow_up(one)
@@ -207,12 +209,8 @@ class Delivery:
 
     def _explain(self, one: Pending) -> None:
         """Find out why the importer did not import a contact, which it does not say."""
-        if self._exclusions.have(one.change.email, one.change.subscribed_lists):
+        if not one.change.only_leaves and self._exclusions.have(one.change.email, one.change.subscribed_lists):
             self._end(one, reasons.EXCLUDED)
-            return
-        self._knowledge.ask(one)
-        if one.contact and one.contact.bounced:
-            self._end(one, reasons.BOUNCED)
             return
         self._write_anew(one)
 

@@ -24,6 +24,9 @@ class Directory:
         self._stream = stream
         self._lock = threading.RLock()
         self._tables: dict[str, Any] = {}
+        # Tags that the importer was told to create, and ids that no tag has.
+        self._expected: set[str] = set()
+        self._strange: set[str] = set()
 
     # ---- custom fields
 
@@ -83,10 +86,29 @@ class Directory:
     def has_tag(self, name: str) -> bool:
         return name.casefold() in self._tags
 
+    def expect_tags(self, names: Iterable[str]) -> None:
+        """The importer creates these tags, in small letters, where there are none, and does not say their ids."""
+        with self._lock:
+            if "tags" in self._tables:
+                self._expected.update(name for name in names if name not in self._tags)
+
     def tag_by_id(self, identifier: str) -> str:
-        """A tag's name in small letters; `#` and its id where it is a tag of something else, or a new one."""
-        names: dict[str, str] = self._table("tags by id", lambda: {one: name for name, one in self._tags.items()})
-        return names.get(identifier, f"#{identifier}")
+        """A tag's name in small letters; `#` and its id where it is none of contacts, or is no more."""
+        with self._lock:
+            name = self._tag_names().get(identifier)
+            if name is None and self._expected and identifier not in self._strange:
+                self._forget("tags")
+                name = self._tag_names().get(identifier)
+                self._expected -= self._tags.keys()
+                if name is None:
+                    # It is not worth a second look.
+                    self._strange.add(identifier)
+            return name or f"#{identifier}"
+
+    def _tag_names(self) -> dict[str, str]:
+        tags = self._tags
+        names: dict[str, str] = self._table("tags by id", lambda: {one: name for name, one in tags.items()})
+        return names
 
     def tag_id(self, name: str) -> str:
         """A tag's id; it is created where there is none."""
@@ -154,6 +176,7 @@ class Directory:
                 created = answer.body.get(record_key) if answer.status < 300 else None
                 if isinstance(created, Mapping) and created.get("id"):
                     read()[key] = str(created["id"])
+                    self._tables.pop(f"{table} by id", None)
                     return str(created["id"])
                 error = ApiError(f"ActiveCampaign created no {record_key} in {path}: {said_by(answer)}.", kind="config")
             except ApiError as failed:

@@ -7,7 +7,7 @@ from typing import Any
 from activecampaign_client.account import Account
 from activecampaign_client.answers import Request
 from activecampaign_client.errors import ApiError
-from activecampaign_client.page import Page, Row
+from activecampaign_client.page import Page
 from destination_activecampaign.contacts.known import key_of
 
 LOGGER = logging.getLogger(__name__)
@@ -18,30 +18,40 @@ LOGGER = logging.getLogger(__name__)
 SHORT = 1000
 
 
-def is_excluded(email: str, lists: Collection[str], exclusions: Iterable[Mapping[str, Any]]) -> bool:
-    """Whether one of the exclusions is about an email address, or about its subscription to one of these lists.
+class Rules:
+    """Exclusions in a form in which many email addresses are soon compared with them.
 
-    Those about text messages alone are about no email address.
+    Those about text messages alone are about no email address, and those that name lists only about these.
 
-    >>> is_excluded("Ann@example.com", [], [{"matchPhrase": "@example.com", "matchType": "end", "channel": "all"}])
-    True
+    >>> rules = Rules([{"matchPhrase": "@example.com", "matchType": "end", "channel": "all"}])
+    >>> rules.exclude("Ann@example.com"), rules.exclude("ann@example.test")
+    (True, False)
     """
-    address, wanted = key_of(email), set(lists)
-    return any(
-        _matches(address, key_of(str(one.get("matchPhrase") or "")), str(one.get("matchType")))
-        for one in exclusions
-        if one.get("channel") != "allSms" and (not one.get("lists") or wanted & set(map(str, one["lists"])))
-    )
+
+    def __init__(self, exclusions: Iterable[Mapping[str, Any]]) -> None:
+        exact: set[str] = set()
+        begins: set[str] = set()
+        ends: set[str] = set()
+        self._of_lists: list[tuple[set[str], Rules]] = []
+        for one in exclusions:
+            phrase, kind = key_of(str(one.get("matchPhrase") or "")), str(one.get("matchType"))
+            if not phrase or one.get("channel") == "allSms":
+                continue
+            if lists := one.get("lists"):
+                self._of_lists.append((set(map(str, lists)), Rules([{**one, "lists": None}])))
+            else:
+                (ends if kind == "end" else begins if kind.startswith("begin") else exact).add(phrase)
+        self._exact, self._begins, self._ends = exact, tuple(begins), tuple(ends)
+
+    def exclude(self, email: str, lists: Collection[str] = ()) -> bool:
+        """Whether an email address, or its subscription to one of these lists, is excluded."""
+        address = key_of(email)
+        if address in self._exact or address.startswith(self._begins) or address.endswith(self._ends):
+            return True
+        return any(not ours.isdisjoint(lists) and rules.exclude(email) for ours, rules in self._of_lists)
 
 
-def _matches(address: str, phrase: str, kind: str) -> bool:
-    if not phrase:
-        return False
-    if kind == "end":
-        return address.endswith(phrase)
-    if kind.startswith("begin"):
-        return address.startswith(phrase)
-    return address == phrase
+_NONE = Rules(())
 
 
 class Exclusions:
@@ -53,17 +63,17 @@ class Exclusions:
 
     def have(self, email: str, lists: Collection[str]) -> bool:
         """Whether an email address, or a subscription of it to one of the lists, is excluded. Raises ApiError."""
-        return is_excluded(email, lists, self._once(lambda total: True))
+        return self._rules(lambda total: True).exclude(email, lists)
 
     def are_known_to_have(self, email: str, lists: Collection[str]) -> bool:
         """The same as far as the list is short enough to be read beforehand. Raises ApiError."""
-        return is_excluded(email, lists, self._once(lambda total: total <= SHORT))
+        return self._rules(lambda total: total <= SHORT).exclude(email, lists)
 
-    def _once(self, is_worth_it: Callable[[int], bool]) -> list[Row]:
+    def _rules(self, is_worth_it: Callable[[int], bool]) -> Rules:
         first, rest = self._account.once("exclusions", self._first)
         if not is_worth_it(first.total or 0):
-            return []
-        return self._account.once("all exclusions", lambda: [row for page in (first, *rest) for row in page.rows])
+            return _NONE
+        return self._account.once("all exclusions", lambda: Rules(row for page in (first, *rest) for row in page.rows))
 
     def _first(self) -> tuple[Page, Iterator[Page]]:
         # GET /lists/exclusions of the vendor's OpenAPI document of 2026.

@@ -4,6 +4,7 @@ import threading
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import count
 from typing import Any, NamedTuple
 
 from activecampaign_client.account import Account as Client
@@ -125,10 +126,10 @@ class World:
         """Write rows and say what became of each: an outcome, or the code of a rejection."""
         return self.sync([(target_of(rows, object_, mode, key, columns), row) for row in rows], **config).codes
 
-    def sync(self, rows: Iterable[tuple[Target, Mapping[str, Any]]], **config: Any) -> "Written":
-        """One sync of rows of any streams, in this order."""
+    def sync(self, *parts: Sequence[tuple[Target, Mapping[str, Any]]], **config: Any) -> "Written":
+        """One sync of rows of any streams, in this order; those of each part are written before the next begins."""
         self.emulator.requests.clear()
-        rows = list(rows)
+        rows = [one for part in parts for one in part]
         written = Written([None] * len(rows))
         client = Client(self.emulator.url, self.emulator.api_key, 1000)
         settings = Config(
@@ -149,9 +150,11 @@ class World:
             longest_batch=self.longest_batch,
         )
         try:
-            for number, (target, data) in enumerate(rows):
-                writer.take(target, Row(number, data))
-            writer.flush()
+            numbers = count()
+            for part in parts:
+                for target, data in part:
+                    writer.take(target, Row(next(numbers), data))
+                writer.flush()
         finally:
             writer.close()
         return written

@@ -269,6 +269,29 @@ def test_streams_of_one_contact_keep_their_order(world):
     assert world.has(email).tags == {"vip"}
 
 
+@pytest.mark.parametrize("run_automations", [False, True], ids=["by the importer", "one by one"])
+def test_a_tag_that_this_sync_has_created_can_be_taken_away_again(world, run_automations):
+    # The account's tags are read before there is another one.
+    world.add("somebody@example.com", tags=["vip"])
+    contacts = target_of([{"email": "", "tags": ""}], mode=Mode.INSERT)
+    no_tags = target_of([{}], "contact_tags", Mode.SOFT_DELETE)
+    given = [(contacts, {"email": email, "tags": ["brand new", "vip"]}) for email in EMAILS]
+    given.append((no_tags, {"email": EMAILS[0], "tag": "Brand New"}))
+    assert world.sync(given, run_automations=run_automations).codes == ["created"] * 30 + ["updated"]
+    assert [world.has(email).tags for email in EMAILS[:2]] == [{"vip"}, {"brand new", "vip"}]
+
+
+def test_whoever_is_excluded_or_has_bounced_can_still_leave(world):
+    world.account.insert("exclusions", matchPhrase="ann@example.com", matchType="exact", channel="all", lists=[])
+    world.add("ann@example.com", lists={"News": "1"})
+    world.add("bob@example.com", lists={"News": "1"}, bounced_hard="1")
+    for compare in ("auto", "never"):
+        given = [{"email": email, "list": "News"} for email in ("ann@example.com", "bob@example.com")]
+        found = world.write(given, "contact_lists", Mode.SOFT_DELETE, compare=compare)
+        assert found == (["updated"] * 2 if compare == "auto" else ["unchanged"] * 2)
+        assert {has.lists["News"] for has in world.contacts().values()} == {"2"}
+
+
 def test_rows_of_one_contact_are_one_write_and_the_last_value_of_each_column_wins(world):
     given = [
         {"email": "ann@example.com", "firstName": "A", "lastName": "Lee"},
@@ -366,6 +389,32 @@ def test_a_batch_that_is_refused_for_no_contact_is_written_one_by_one(world):
     assert {has.names[0] for has in world.contacts().values()} == {"Ann"}
 
 
+# ---- how many requests it takes
+
+
+def test_a_thousand_contacts_take_few_requests_and_the_same_again_no_write(world):
+    for number in range(500):
+        world.add(f"person{number}@example.com", firstName="Before", values={"size": "1"}, tags=["vip"])
+    given = [
+        {**WHOLE, "email": f"person{number}@example.com", "firstName": f"Name {number}", "custom_size": number}
+        for number in range(1000)
+    ]
+    assert world.write(given) == ["updated"] * 500 + ["created"] * 500
+    assert world.writes == ["POST import/bulk_import"] * 4
+    # Fields, tags, lists, exclusions, the number of contacts, 5 pages of them, and about two questions for each import.
+    assert len(world.asked()) <= 10 + 4 + 3 * 4
+    assert world.write(given) == ["unchanged"] * 1000
+    assert world.writes == []
+    assert len(world.asked()) <= 1000 / 100 + 5
+
+
+def test_one_row_for_a_large_account_does_not_read_all_of_it(world):
+    for number in range(300):
+        world.add(f"person{number}@example.com")
+    assert world.write([{"email": "person7@example.com", "firstName": "Ann"}]) == ["updated"]
+    assert world.asked("GET").count("GET contacts") == 1
+
+
 # ---- what goes wrong on the way
 
 
@@ -450,6 +499,48 @@ def test_nothing_is_lost_and_nothing_is_there_twice_whatever_happens_to_single_w
         assert len(account.rows(resource)) == number
     names = [row["tag"] for row in account.rows("tags")]
     assert len(names) == len(set(names))
+
+
+@pytest.mark.parametrize("kind", ["batch_failed", "batch_interrupted"])
+def test_a_batch_that_failed_is_sent_again_before_its_contacts_are_written_one_by_one(world, kind):
+    world.emulator.settings.patch({"faults": [fault(kind, IMPORT, times=1, part=0.5)]})
+    check_all(world, world.write(MANY))
+    assert world.writes == ["POST import/bulk_import"] * 2
+
+
+def test_what_a_sync_has_written_it_knows_of(world):
+    world.add("ann@example.com", firstName="Ann", values={"plan": "gold"}, tags=["vip"], lists={"News": "1"})
+    target = target_of([dict.fromkeys(("email", "firstName", "custom_plan", "lists"))])
+
+    def row(name: str, plan: str, status: str) -> tuple[Any, dict[str, Any]]:
+        return target, {
+            "email": "ann@example.com",
+            "firstName": name,
+            "custom_plan": plan,
+            "lists": [{"id": "News", "status": status}],
+        }
+
+    there, back = row("Eve", "silver", "unsubscribe"), row("Ann", "gold", "unsubscribe")
+    # Enough others for all contacts to be read.
+    others = [(target, {"email": email}) for email in EMAILS]
+    found = world.sync([*others, there], [back], [back]).codes
+    assert found == [*["created"] * 30, "updated", "updated", "unchanged"]
+    assert world.has("ann@example.com").names[0] == "Ann"
+    assert world.has("ann@example.com").values == {"plan": "gold"}
+    # They were counted once, and read once.
+    assert world.asked("GET").count("GET contacts") == 2
+
+
+def test_where_rows_of_one_contact_cannot_be_written_together_each_is_written_on_its_own(world, monkeypatch):
+    monkeypatch.setattr("emulator.contacts.put_values", lambda account, contact, values: None)
+    given = [
+        {"email": "a@example.com", "firstName": "Ann"},
+        {"email": "a@example.com", "custom_plan": "gold"},
+        {"email": "a@example.com", "lastName": "Lee"},
+    ]
+    found = world.write(given, run_automations=True)
+    assert [code == "not_written" for code in found] == [False, True, False]
+    assert world.has("a@example.com").names[:2] == ("Ann", "Lee")
 
 
 def test_options_are_created_once_whatever_happens_to_the_answer(world):
