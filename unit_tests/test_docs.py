@@ -305,9 +305,14 @@ def test_every_module_is_explained():
         "client": "activecampaign_client",
     }
     packages = [ROOT / package for package in names.values()]
-    modules = {path.name for package in packages for path in package.glob("*.py") if not path.name.startswith("__")}
+    modules = {
+        path.relative_to(package).as_posix()
+        for package in packages
+        for path in package.rglob("*.py")
+        if not path.name.startswith("__")
+    }
     rows = [row for name in names for row in table(CONTRIBUTING, f"Module of the {name}")]
-    assert modules == set(re.findall(r"`(\w+\.py)`", "".join(row[0] for row in rows)))
+    assert modules == set(re.findall(r"`([\w/]+\.py)`", "".join(row[0] for row in rows)))
 
 
 @pytest.mark.parametrize("path", PAGES, ids=lambda path: path.name)
