@@ -1,8 +1,12 @@
 # Needs make and Python 3.10 to 3.13 with venv; everything else is installed in .venv and .venv-sync.
 # PYTHON=... picks the Python, STREAMS="contacts deals" the streams of `make sync`, ARGS=... is passed on to pytest.
+# QUERY, OBJECT and MODE say what `make activate` writes; they are passed on as they are, whatever stands in them.
 .DEFAULT_GOAL := help
-.PHONY: help install sync test lint docs bench lock image clean
-export PYTHON STREAMS
+.PHONY: help install sync activate test lint docs bench lock image clean
+override QUERY := $(value QUERY)
+override OBJECT := $(value OBJECT)
+override MODE := $(value MODE)
+export PYTHON STREAMS QUERY OBJECT MODE
 
 help: ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
@@ -11,6 +15,9 @@ install: .venv/.done ## set up .venv: the connector (.venv/bin/source-activecamp
 
 sync: install .venv-sync/.done ## sync an account into activecampaign.duckdb (secrets/config.json, else the demo)
 	.venv-sync/bin/python scripts/sync_to_duckdb.py $(STREAMS)
+
+activate: install .venv-sync/.done ## write the rows of QUERY as OBJECT (secrets/destination.json, else the demo)
+	.venv-sync/bin/python scripts/activate.py
 
 test: lint .venv-sync/.done ## run every test; those of the image where a container engine answers
 	.venv/bin/python -m pytest --numprocesses 2 --dist loadfile $(ARGS)

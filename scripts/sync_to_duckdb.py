@@ -12,7 +12,6 @@ import os
 import re
 import shutil
 import signal
-import subprocess
 import sys
 import tempfile
 import time
@@ -22,30 +21,18 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime, timezone
 from pathlib import Path
-from typing import IO, Any
-from urllib.parse import urlsplit
+from typing import Any
 
 import duckdb
-from rich.console import Console
-from rich.live import Live
+from accounts import DEMO, DEMO_REQUESTS_PER_SECOND, Account, account_of_demo, account_of_file, demo_emulator
+from terminal import ROOT, SIGNALS, Problem, Screen, counted, place, shown
 
-ROOT = Path(__file__).resolve().parent.parent
-PYTHON = ROOT / ".venv" / "bin" / "python"
 CONNECTOR = ROOT / ".venv" / "bin" / "source-activecampaign"
-DEMO = "demo"
-# Some streams take a request per contact: at ActiveCampaign's 5 per second, nobody would wait for a demo.
-DEMO_REQUESTS_PER_SECOND = 50
 # What the file holds is written into it, so that two accounts never mix in one file.
 OWNER = "_synced_account"
 # What the connector logs when it is through with a stream.
 STATISTICS = re.compile(r"Stream (?P<name>\S+): \d+ records in (?P<requests>\d+) requests?, [\d.]+ s")
 TIMESTAMP = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(\.\d+)?(Z|[+-]\d\d:\d\d)?")
-HEARTBEAT = 30.0
-SIGNALS = (signal.SIGINT, signal.SIGTERM)
-
-
-class Problem(Exception):
-    """A sentence for the user about why there is nothing to sync."""
 
 
 @dataclass
@@ -69,60 +56,30 @@ class Progress:
         return None if self.began is None else (self.ended or time.monotonic()) - self.began
 
 
-class Screen:
-    """Where the user looks: a line per finished stream, and on a terminal a live view of the running ones."""
+class SyncScreen(Screen):
+    """A line per finished stream, and on a terminal a live view of the running ones."""
 
     def __init__(self, streams: Mapping[str, Progress]) -> None:
-        self._console = Console(file=sys.stdout, soft_wrap=True, highlight=False, markup=False)
+        # What is shown, from the very beginning.
         self._streams = streams
-        self._phase = ""
-        self._began = self._said = time.monotonic()
-        self._live = Live(
-            console=self._console,
-            get_renderable=self._view,
-            transient=True,
-            redirect_stdout=False,
-            redirect_stderr=False,
-        )
-
-    def say(self, text: str) -> None:
-        self._console.print(text)
-
-    @contextlib.contextmanager
-    def phase(self, name: str) -> Iterator[None]:
-        """Show that something goes on until the block is left."""
-        before, self._phase = self._phase, name
-        live = self._live if self._console.is_terminal and not self._live.is_started else None
-        try:
-            with live or contextlib.nullcontext():
-                yield
-        finally:
-            self._phase = before
+        super().__init__()
 
     def ended(self, name: str) -> None:
         one = self._streams[name]
         outcome = "" if one.complete else "  did not finish"
         self.say(f"  {name}: {counted(one.rows, 'row')}, {one.seconds or 0:.1f} s{outcome}")
-        self._said = time.monotonic()
 
-    def beat(self) -> None:
-        """Without a terminal, say now and then that the sync is alive."""
-        if not self._console.is_terminal and time.monotonic() - self._said > HEARTBEAT:
-            self._said = time.monotonic()
-            self.say(f"  ... {self._summary()}")
-
-    def _summary(self) -> str:
+    def summary(self) -> str:
         done = sum(one.ended is not None for one in self._streams.values())
         rows = sum(one.rows for one in self._streams.values())
-        minutes, seconds = divmod(int(time.monotonic() - self._began), 60)
         counts = f"{done} of {len(self._streams)} streams, {counted(rows, 'row')}, " if self._streams else ""
-        return f"{counts}{minutes}:{seconds:02}"
+        return f"{counts}{super().summary()}"
 
-    def _view(self) -> str:
+    def view(self) -> str:
         running = [(name, one) for name, one in self._streams.items() if one.running]
-        lines = [f"  {name}: {one.rows:,} rows ..." for name, one in running[: self._console.height - 3]]
+        lines = [f"  {name}: {one.rows:,} rows ..." for name, one in running[: self.console.height - 3]]
         ended = self._streams and all(one.ended is not None for one in self._streams.values())
-        return "\n".join([*lines, f"{'Storing' if ended else self._phase}: {self._summary()}"])
+        return "\n".join([*lines, f"{'Storing' if ended else self.phase_name}: {self.summary()}"])
 
 
 def fits_timestamp(value: Any) -> bool:
@@ -183,10 +140,10 @@ class Observer:
     errors: list[str] = field(default_factory=list)
     exit_status: int = 0
     interrupted: bool = False
-    screen: Screen = field(init=False)
+    screen: SyncScreen = field(init=False)
 
     def __post_init__(self) -> None:
-        self.screen = Screen(self.streams)
+        self.screen = SyncScreen(self.streams)
 
     def attach(self, source: Any) -> None:
         """Get to see every line of the connector, and keep the exit status of its reads from PyAirbyte.
@@ -283,67 +240,6 @@ class Observer:
 
     def _stream(self, name: str) -> Progress:
         return self.streams.setdefault(name, Progress())
-
-
-@dataclass(frozen=True)
-class Account:
-    """What to sync: the connector's configuration, and a name for whose data it is."""
-
-    config: Mapping[str, Any]
-    owner: str
-
-
-@contextlib.contextmanager
-def demo_emulator(log: IO[str]) -> Iterator[subprocess.Popen[str]]:
-    """The bundled emulator with its demo account; it is stopped when the block is left."""
-    process = subprocess.Popen(  # noqa: S603
-        [
-            PYTHON,
-            *("-m", "emulator", "--account", "demo"),
-            *("--requests-per-second", str(DEMO_REQUESTS_PER_SECOND)),
-        ],
-        cwd=ROOT,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=log,
-        text=True,
-        start_new_session=True,
-    )
-    try:
-        yield process
-    finally:
-        process.terminate()
-        try:
-            process.wait(5)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
-
-
-def account_of_demo(emulator: subprocess.Popen[str]) -> Account:
-    """The demo account, once the emulator is ready. Raises Problem when it could not be started."""
-    line = emulator.stdout.readline() if emulator.stdout else ""
-    try:
-        ready = json.loads(line)
-        config = {"api_url": ready["url"], "api_key": ready["api_key"]}
-        return Account({**config, "requests_per_second": DEMO_REQUESTS_PER_SECOND}, DEMO)
-    except (ValueError, KeyError):
-        raise Problem("The emulator with the demo account did not start.") from None
-
-
-def account_of_file(path: Path) -> Account:
-    """The account of a configuration file. Raises Problem when it is not one."""
-    try:
-        config = json.loads(path.read_text())
-    except OSError as error:
-        raise Problem(f"{shown(path)} cannot be read: {error.strerror}.") from None
-    except ValueError:
-        raise Problem(f"{shown(path)} is not JSON.") from None
-    if not isinstance(config, dict):
-        raise Problem(f'{shown(path)} must be a JSON object: {{"api_url": ..., "api_key": ...}}.')
-    url = str(config.get("api_url") or config.get("account_username") or "").strip().lower()
-    host = urlsplit(url if "://" in url else f"//{url}").netloc
-    return Account(config, host if re.search(r"[.:]|^localhost$", host) else f"{host}.api-us1.com")
 
 
 def prepare(duckdb_file: Path, account: Account, screen: Screen) -> None:
@@ -522,24 +418,6 @@ def print_table(outcome: Outcome, streams: Mapping[str, Progress], say: Callable
         line = f"{name:{width}}  {one.rows:9,}  {outcome.counts[name]:13,}  {requests:>8}  {seconds:>7}"
         say(line if one.complete else f"{line}  did not finish")
     say("")
-
-
-def counted(number: int, noun: str) -> str:
-    """`1 row`, `2,000 rows`"""
-    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
-
-
-def shown(path: Path) -> str:
-    """A path as the user would write it."""
-    with contextlib.suppress(ValueError):
-        return str(path.absolute().relative_to(Path.cwd()))
-    return str(path)
-
-
-def place(variable: str, default: str) -> Path:
-    """The absolute path that an environment variable names; the default lies in the project."""
-    named = os.environ.get(variable)
-    return Path(named).expanduser().absolute() if named else ROOT / default
 
 
 def parse_arguments() -> list[str]:

@@ -179,17 +179,18 @@ def test_the_guide_mentions_streams_that_exist(streams):
     assert len(mentioned) > 10
 
 
+def anchors_of(page: Path) -> set[str]:
+    headings = re.findall(r"^#+ (.+)", page.read_text(), re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", heading).lower().replace(" ", "-") for heading in headings}
+
+
 def test_the_guide_links_to_headings_and_files_that_exist():
     for path in (page for page in PAGES if page.suffix == ".md"):
-        text = path.read_text()
-        headings = re.findall(r"^#+ (.+)", text, re.MULTILINE)
-        anchors = {re.sub(r"[^\w -]", "", heading).lower().replace(" ", "-") for heading in headings}
-        for target in re.findall(r"\]\((?!https://)([^)\s]+)\)", text):
+        for target in re.findall(r"\]\((?!https://)([^)\s]+)\)", path.read_text()):
             file, _, anchor = target.partition("#")
-            if file:
-                assert (path.parent / file).exists(), f"{path.name}: {target}"
-            else:
-                assert anchor in anchors, f"{path.name}: {target}"
+            page = path.parent / file if file else path
+            assert page.exists(), f"{path.name}: {target}"
+            assert not anchor or anchor in anchors_of(page), f"{path.name}: {target}"
 
 
 # --- the migration guide ----------------------------------------------------------------------------------------

@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 from emulator import Account, Emulator
+from integration_tests.make import environment
 
 ROOT = Path(__file__).resolve().parents[2]
 PYTHON = ROOT / ".venv-sync" / "bin" / "python"
@@ -103,12 +104,6 @@ class Project:
             stored = self.query("SELECT id, email, firstname FROM contacts")
             expected = [[row["id"], row["email"], row["firstName"]] for row in self.account.rows("contacts")]
             assert sorted(stored) == sorted(expected)
-
-
-def environment() -> dict[str, str]:
-    """Ours, without what another `make` around the tests has left in it, and with Python's cache of bytecode."""
-    foreign = {"MAKEFLAGS", "MAKELEVEL", "MFLAGS", "PYTHONDONTWRITEBYTECODE"}
-    return {name: value for name, value in os.environ.items() if name not in foreign}
 
 
 def figures(printed: str) -> dict[str, tuple[int, int, int]]:
