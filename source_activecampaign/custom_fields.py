@@ -45,7 +45,8 @@ class CustomFieldsExtractor(EnvelopeExtractor):
 
     `{"contacts": [{"id": "1", ...}], "fieldValues": [{"contact": "1", "field": "3", "value": "42"}]}` gives one
     contact with the column `custom_shoe_size` (mode `columns`) or the object `customFields` (mode `object`).
-    Where the sideload was not answered, or not with rows, the listing `values` is read instead, once per run and whole, onto the disk.
+    Where the sideload was not answered, or not with rows, the listing `values` is read instead, once per run and whole,
+    onto the disk.
     """
 
     config: Config
