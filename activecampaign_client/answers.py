@@ -397,7 +397,19 @@ def _of_body(answer: Answer, request: Request, root: str) -> Verdict:
             f"{root}/api/3/{request.path} answered with {error} (HTTP {answer.status}). If this persists, check that "
             "the API URL is the one shown in Settings > Developer.",
         )
+    if request.proves_key and not _names_user(answer.body):
+        return Verdict(
+            Action.FAIL,
+            f"The API URL {root} does not answer as ActiveCampaign's API does: {request.place} names no "
+            f"user{_quoted(answer)}. Copy the API URL from {_WHERE}.",
+            "config",
+        )
     return _ACCEPT
+
+
+def _names_user(body: Any) -> bool:
+    user = body.get("user") if isinstance(body, Mapping) else None
+    return isinstance(user, Mapping) and bool(user)
 
 
 def _of_oddness(answer: Answer | requests.RequestException, request: Request, answered_before: bool) -> Verdict | None:

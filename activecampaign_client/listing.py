@@ -80,8 +80,8 @@ class Listing(Generic[Answer]):
             while overlap.goes_on():
                 if overlap.ended_early:
                     ahead.forget()
-                window = self._window_after(page, window)
-                offset, answer = ahead.next_answer(self._worth_asking(overlap.next_offsets(), page), window)
+                window = self._window_after(page, overlap.total, window)
+                offset, answer = ahead.next_answer(self._worth_asking(overlap.next_offsets(), overlap.total), window)
                 page = self._read(answer)
                 yield from overlap.join(offset, page)
         overlap.compare_with_total()
@@ -92,21 +92,21 @@ class Listing(Generic[Answer]):
     def _page_again(self, offset: int) -> Page:
         return self._read(self._send(offset, True))
 
-    def _window_after(self, page: Page, window: int) -> int:
+    def _window_after(self, page: Page, total: int | None, window: int) -> int:
         """How many requests may be under way after a page, given how many might be before it.
 
         With a total the end is known; without one, look farther ahead as the listing goes on.
         """
-        window = self._look_ahead if page.total is not None else min(2 * window, self._look_ahead)
+        window = self._look_ahead if total is not None else min(2 * window, self._look_ahead)
         return min(window, max(2, BYTES_AHEAD // max(1, page.size)))
 
-    def _worth_asking(self, offsets: Iterable[int], page: Page) -> Iterable[int]:
+    def _worth_asking(self, offsets: Iterable[int], total: int | None) -> Iterable[int]:
         """All of the offsets where the end is known.
 
         Without a total what is requested ahead may lie behind the end, so it is no more than the budget has room for:
         one in place of the page that came, and one more while no request waits for its turn.
         """
-        if page.total is not None:
+        if total is not None:
             return offsets
         return self._while_not_busy(islice(offsets, 2))
 

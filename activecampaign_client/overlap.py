@@ -16,7 +16,11 @@ reader steps back until the pages meet again:
 
 Insertions and updates only repeat rows, which are left out here. This proves a listing whole that keeps its order. One
 that does not is recognised by new rows that stand before known ones, and by a total that is larger than the number of
-rows that came.
+rows that came. A total that is smaller than what came disproves itself: it counts as absent.
+
+Without a total, rows that are moved to the front before they were read cannot be told from rows that are added there:
+either way the next page starts with a few more of the rows that are known, and no page shows what now stands at the
+front, which is new to the reader in both cases. So nothing is said then, as it would be said of every row added.
 """
 
 import logging
@@ -100,6 +104,9 @@ class Overlap:
         # What the server gives at most, which may be less than the page size that it is asked for.
         self._most_at_once = 0
         self._unpaged = False
+        # Whether the last page had a total that its own rows disproved.
+        self._is_disproved = False
+        self._warned_of_total = False
         self._rows = 0
         self._smallest_total: int | None = None
         # Rows that stood before some that were known already.
@@ -128,6 +135,11 @@ class Overlap:
         if more and self._requests_since_new_row > REQUESTS_WITHOUT_NEW_ROWS:
             raise self._offset_ignored(self._last.offset)
         return more
+
+    @property
+    def total(self) -> int | None:
+        """How many rows the listing has by the page that was joined last; None where it is silent or disproved."""
+        return self._last.page.total
 
     @property
     def ended_early(self) -> bool:
@@ -175,7 +187,32 @@ class Overlap:
         )
 
     def _placed(self, offset: int, page: Page) -> _Placed:
-        return _Placed(offset, page, [self._identity(row) for row in page.rows])
+        identities = [self._identity(row) for row in page.rows]
+        self._is_disproved = self._disproves_its_total(offset, page, identities)
+        if self._is_disproved:
+            self._warn_of_total(page)
+            page = page._replace(total=None)
+        return _Placed(offset, page, identities)
+
+    def _disproves_its_total(self, offset: int, page: Page, identities: list[Identity]) -> bool:
+        """Whether more rows stand up to the end of the page than it counts in all.
+
+        Its place alone does not say so where the offset is ignored, nor the rows that came, which may be deleted again.
+        """
+        if page.total is None or not identities:
+            return False
+        came = self._rows + len(set(identities) - self._known.keys())
+        return page.total < min(offset + len(identities), came)
+
+    def _warn_of_total(self, page: Page) -> None:
+        if not self._warned_of_total:
+            self._warned_of_total = True
+            LOGGER.warning(
+                "Stream %s: the API counts %s rows and sent more than that, so its count is not believed and the "
+                "listing is read to its end. Please report this to the maintainers of the connector.",
+                self._name,
+                f"{page.total:,}",
+            )
 
     def _meets_known_rows(self, placed: _Placed) -> bool:
         return not self._known or any(identity in self._known for identity in placed.identities)
@@ -252,8 +289,8 @@ class Overlap:
         if total is not None:
             # The total may claim more, rightly or wrongly.
             return self._last.offset + received < total and (brought_new_rows or may_be_full)
-        # Without one, nothing says that this is the end.
-        return may_be_full and looks_like_a_limit(received) and brought_new_rows
+        # Without one, nothing says that this is the end; one that is wrong says that the answer is not to be trusted.
+        return may_be_full and brought_new_rows and (self._is_disproved or looks_like_a_limit(received))
 
     def _unstable(self, offset: int) -> UnstableOrder:
         return UnstableOrder(

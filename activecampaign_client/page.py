@@ -60,9 +60,8 @@ def rows_in(body: Any, record_key: str, name: str, warn: Warn | None = None) -> 
     >>> rows_in({"tags": {"id": "1", "tag": "vip"}}, "tags", "tags")
     [{'id': '1', 'tag': 'vip'}]
     """
-    entries = _entries_in(body, record_key)
     rows = objects_in(body, record_key)
-    if entries is None or (entries and not rows):
+    if not holds_rows(body, record_key):
         keys = ", ".join(sorted(body)) if isinstance(body, Mapping) else type(body).__name__
         raise ApiError(
             f"The API's answer for the stream {name} has no list of records under {record_key!r}; it has: "
@@ -72,16 +71,28 @@ def rows_in(body: Any, record_key: str, name: str, warn: Warn | None = None) -> 
         )
     if isinstance(body[record_key], Mapping) and _is_map_of_rows(body[record_key]):
         (warn or Warn(name))("map", record_key)
-    if len(rows) < len(entries):
+    if skipped := skipped_in(body, record_key):
         LOGGER.warning(
             "Stream %s: %d of %d entries under '%s' of an answer are left out, as they are no records but null or a "
             "text, say. Please report this to the maintainers of the connector.",
             name,
-            len(entries) - len(rows),
-            len(entries),
+            skipped,
+            skipped + len(rows),
             record_key,
         )
     return rows
+
+
+def holds_rows(body: Any, key: str) -> bool:
+    """Whether rows stand under a key of an answer's body, or a list that says that there are none.
+
+    >>> holds_rows({"tags": [{"id": "1"}]}, "tags"), holds_rows({"tags": []}, "tags")
+    (True, True)
+    >>> [holds_rows({"tags": tags}, "tags") for tags in (None, "1", ["1"])]
+    [False, False, False]
+    """
+    entries = _entries_in(body, key)
+    return entries is not None and (not entries or bool(objects_in(body, key)))
 
 
 def objects_in(body: Any, key: str) -> list[Row]:

@@ -10,7 +10,7 @@ from airbyte_cdk.sources.types import Config
 from activecampaign_client.custom_fields import Definition, Plan, Value, by_owner, definitions_in, flatten
 from activecampaign_client.errors import ApiError
 from activecampaign_client.exact_json import OddObject
-from activecampaign_client.page import rows_in
+from activecampaign_client.page import holds_rows, rows_in
 from activecampaign_client.stored_values import StoredValues
 from source_activecampaign.deals import is_masked
 from source_activecampaign.records import EnvelopeExtractor
@@ -45,7 +45,8 @@ class CustomFieldsExtractor(EnvelopeExtractor):
 
     `{"contacts": [{"id": "1", ...}], "fieldValues": [{"contact": "1", "field": "3", "value": "42"}]}` gives one
     contact with the column `custom_shoe_size` (mode `columns`) or the object `customFields` (mode `object`).
-    Where the sideload was not answered, the listing `values` is read instead, once per run and whole, onto the disk.
+    Where the sideload was not answered, or not with rows, the listing `values` is read instead, once per run and whole,
+    onto the disk.
     """
 
     config: Config
@@ -60,7 +61,7 @@ class CustomFieldsExtractor(EnvelopeExtractor):
             return records
         values = self._values(body, records)
         # What is odd about a value is odd about its record, too; the listing of all values does not say whose is.
-        kind = OddObject if isinstance(body, OddObject) or self.sideload not in body else dict
+        kind = OddObject if isinstance(body, OddObject) or not holds_rows(body, self.sideload) else dict
         return [
             # Who may not see the deal may not see its values either, whatever the sideload says.
             record
@@ -70,9 +71,8 @@ class CustomFieldsExtractor(EnvelopeExtractor):
         ]
 
     def _values(self, body: Mapping[str, Any], records: list[dict[str, Any]]) -> Mapping[str, list[Value]]:
-        if self.sideload in body:
-            beside = body[self.sideload]
-            return by_owner(rows_in(body, self.sideload, self.name, self.warn) if beside else ())
+        if holds_rows(body, self.sideload):
+            return by_owner(rows_in(body, self.sideload, self.name, self.warn))
         if all(row.get(self.sideload) == [] for row in records):
             # The records themselves say that there are none.
             return {}

@@ -14,9 +14,10 @@ from airbyte_cdk.sources.streams.core import StreamData
 from airbyte_cdk.sources.types import Config, StreamSlice
 
 from activecampaign_client.answers import Answer
+from activecampaign_client.errors import ApiError
 from activecampaign_client.id_set import IdSet
 from activecampaign_client.listing import LOOK_AHEAD, Listing
-from activecampaign_client.page import Page, Row, identity_by, objects_in, rows_in, skipped_in, total_of
+from activecampaign_client.page import Page, Row, holds_rows, identity_by, objects_in, rows_in, skipped_in, total_of
 from source_activecampaign.builder import TestRead
 from source_activecampaign.messages import estimate
 from source_activecampaign.records import EnvelopeExtractor
@@ -103,12 +104,25 @@ class PageRetriever(Retriever):
     def row_pages(
         self, stream_slice: StreamSlice, test_read: TestRead | None = None
     ) -> Iterator[tuple[list[Row], int | None]]:
-        """The stream's rows, page by page, with the number of rows that the listing claims to have."""
+        """The stream's rows, page by page, with the number of rows that the listing claims to have.
+
+        Raises ApiError, after the others, where rows that are named did not come beside those that name them.
+        """
+        missing = 0
         for page in self.pages(stream_slice, test_read):
             if self.page_key:
                 yield self.rows_beside(page), None
+                missing += len(missing_beside(page, self.record_key, self.named_under))
             else:
                 yield list(page.rows), page.total
+        if missing:
+            raise ApiError(
+                f"{missing:,} rows of {self.name} that the {self.page_key} name did not come beside them, and the API "
+                "lists them nowhere else. All others were read. Please run the sync again, and report it to the "
+                "maintainers of the connector if this persists.",
+                kind="transient",
+                detail=f"rows missing under {self.record_key}",
+            )
 
     def pages(self, stream_slice: StreamSlice = EVERYTHING, test_read: TestRead | None = None) -> Iterator[Page]:
         """All pages of a slice, in order, each with only its new rows. Raises ApiError."""
@@ -134,7 +148,7 @@ class PageRetriever(Retriever):
 
     def rows_beside(self, page: Page) -> list[Row]:
         """The rows beside a page, without those that a page before it had: their owner was on both."""
-        if names_none(page, self.named_under) and not page.body.get(self.record_key):
+        if names_none(page, self.named_under) and not holds_rows(page.body, self.record_key):
             return []
         owners = objects_in(page.body, self.page_key)
         fresh = {str(row.get("id")) for row in page.rows}
@@ -172,6 +186,7 @@ class SideloadRetriever(PageRetriever):
 
     What the carrier brings along is not taken on trust: where its rows are missing, a contact names one that did not
     come, or fewer came in all than the stream's own listing counts, that is read after all, without what came already.
+    A stream without a listing of its own is read as any that stands beside others.
     """
 
     carrier: str = ""
@@ -182,7 +197,7 @@ class SideloadRetriever(PageRetriever):
         self, stream_slice: StreamSlice, test_read: TestRead | None = None
     ) -> Iterator[tuple[list[Row], int | None]]:
         choice = self.run.sideloads.beside(self.name)
-        if choice is None:
+        if choice is None or not choice.is_counted(self.name):
             yield from super().row_pages(stream_slice, test_read)
             return
         came = IdSet()
@@ -205,8 +220,6 @@ class SideloadRetriever(PageRetriever):
 
     def _is_all(self, choice: Choice, came: IdSet) -> bool:
         """Whether the stream's own listing has no more rows than came beside the carrier."""
-        if not choice.is_counted(self.name):
-            return True
         total = choice.total(self.name)
         if total is None:
             # Its own listing says why, or has its rows all the same.
@@ -229,11 +242,21 @@ class SideloadRetriever(PageRetriever):
         return False
 
     def _is_complete(self, page: Page) -> bool:
-        if self.record_key not in page.body:
+        if not holds_rows(page.body, self.record_key):
             return names_none(page, self.named_under)
-        came = {str(row.get("id")) for row in objects_in(page.body, self.record_key)}
-        named = (owner.get(self.include) for owner in page.rows if self.include)
-        return all(str(row_id) in came for ids in named if isinstance(ids, list) for row_id in ids)
+        return not (self.include and missing_beside(page, self.record_key, self.include))
+
+
+def missing_beside(page: Page, record_key: str, named_under: str) -> set[str]:
+    """The ids that the new rows of a page name and that did not come beside them.
+
+    >>> page = Page([{"id": "1", "options": ["7", "8"]}], {"fieldOptions": [{"id": "8"}]}, None)
+    >>> missing_beside(page, "fieldOptions", "options")
+    {'7'}
+    """
+    came = {str(row.get("id")) for row in objects_in(page.body, record_key)}
+    named = (owner.get(named_under) for owner in page.rows)
+    return {str(row_id) for ids in named if isinstance(ids, list) for row_id in ids} - came
 
 
 def names_none(page: Page, named_under: str) -> bool:

@@ -22,7 +22,7 @@ from typing import Any, NamedTuple
 from activecampaign_client.account import PAGE_SIZE, Account
 from activecampaign_client.answers import Request
 from activecampaign_client.errors import ApiError
-from activecampaign_client.page import total_of
+from activecampaign_client.page import objects_in, total_of
 
 LOGGER = logging.getLogger("airbyte")
 
@@ -97,8 +97,13 @@ class Sideloads:
         return self._account.once(f"beside {carrier_path}", lambda: self._choose(candidates))
 
     def total(self, path: str, stream: str) -> int | None:
-        """How many rows a listing, whose rows come under its own path, says that it has. Raises ApiError."""
-        return total_of(self._account.send(Request(path, {"limit": "1"}, stream=stream, record_key=path)).body)
+        """How many rows a listing, whose rows come under its own path, says that it has. Raises ApiError.
+
+        None where it does not say so, or where its answer alone has more.
+        """
+        body = self._account.send(Request(path, {"limit": "1"}, stream=stream, record_key=path)).body
+        total = total_of(body)
+        return None if total is not None and total < len(objects_in(body, path)) else total
 
     def _count(self, path: str, stream: str) -> int | None:
         """The same; None where the listing cannot be read, which is for its own stream to say."""

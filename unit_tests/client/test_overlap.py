@@ -282,6 +282,11 @@ def test_given_pages_with_nothing_new_when_they_go_on_then_the_offset_is_ignored
         (20, 100, None, True),
         (21, 100, None, False),
         (50, 100, None, True),
+        # A total below what the page itself has is none, and may hide an end that is none.
+        (20, 100, 0, True),
+        (20, 100, 7, True),
+        (37, 100, 0, True),
+        (1, 100, 0, False),
     ],
 )
 def test_given_a_first_page_then_the_listing_goes_on_while_there_may_be_more(rows, page_size, total, more):
@@ -336,9 +341,9 @@ def named(overlap: Overlap, most: int = 5) -> list[int]:
         (100, 398, [99, 198, 297, 396]),
         # One at least, whatever the total says.
         (100, 100, [99]),
-        (100, 1, [99]),
-        # Without a total nobody knows where they end.
+        # Without a total nobody knows where they end, and one below the rows that came is none.
         (100, None, [99, 198, 297, 396, 495]),
+        (100, 1, [99, 198, 297, 396, 495]),
         # What the server gives at most is the step, and without a total it may have ended.
         (40, 130, [39, 78, 117]),
         (40, None, [39]),
@@ -361,7 +366,7 @@ def test_given_offsets_that_were_taken_when_the_next_are_named_then_each_once():
     # The total has become smaller: nothing more is worth asking for, and 297 and 396 are still to come.
     list(overlap.join(297, page(range(297, 397), 400)))
     assert named(overlap) == []
-    list(overlap.join(396, page(range(396, 496), 400)))
+    list(overlap.join(396, page(range(396, 496), 496)))
     assert named(overlap) == [495]
 
 
@@ -384,6 +389,47 @@ def test_given_a_server_that_gives_more_later_when_the_next_are_named_then_in_la
     assert named(overlap, 2) == [157, 256]
 
 
+# ---- a total that the rows disprove
+
+
+@pytest.mark.parametrize("total", [0, 7, -1, 25])
+@pytest.mark.parametrize("most_at_once", [20, 37, 100])
+def test_given_a_total_below_the_rows_that_came_when_read_then_every_row_and_one_warning(total, most_at_once, caplog):
+    overlap = overlap_of(100)
+    rows = list(rows_of(overlap, lambda offset: page(range(330)[offset : offset + most_at_once], total)))
+    assert rows == [str(one) for one in range(330)]
+    [sentence] = sentences(caplog)
+    assert sentence.startswith(f"Stream tags: the API counts {total} rows and sent more than that")
+
+
+def test_given_a_disproved_total_when_joined_then_the_page_that_is_passed_on_has_none():
+    [found] = overlap_of(100).join(0, page(range(20), 7))
+    assert found.total is None
+
+
+@pytest.mark.parametrize("rows", [0, 1, 20, 37, 99])
+def test_given_an_honest_total_when_a_short_page_came_then_no_further_request_and_no_warning(rows, caplog):
+    overlap, asked = overlap_of(100), []
+
+    def page_at(offset: int) -> Page:
+        asked.append(offset)
+        return page(range(rows), rows)
+
+    assert len(list(rows_of(overlap, page_at))) == rows
+    assert asked == [0]
+    assert sentences(caplog) == []
+
+
+def test_given_rows_deleted_while_read_when_the_total_falls_below_what_came_then_it_is_believed(caplog):
+    overlap = overlap_of(4)
+    joined(overlap, 0, page("abcd", 8))
+    assert joined(overlap, 3, page("defg", 8)) == ["efg"]
+    # Five of the seven are gone meanwhile: `g` stands at 1 now, and nothing is at 6.
+    [found] = overlap.join(1, page("gh", 3))
+    assert ([row["id"] for row in found.rows], found.total) == (["h"], 3)
+    assert sentences(caplog) == []
+
+
 # ---- comparison with the total
 
 
@@ -397,13 +443,24 @@ def test_given_fewer_rows_than_the_smallest_total_when_compared_then_a_warning_w
     ]
 
 
-@pytest.mark.parametrize("totals", [(4, 4), (900, 4), (3, 900), (None, None)])
+@pytest.mark.parametrize("totals", [(4, 4), (900, 4), (None, None)])
 def test_given_as_many_rows_as_any_total_when_compared_then_nothing(totals, caplog):
     overlap = overlap_of(4)
     joined(overlap, 0, page("abcd", totals[0]))
     joined(overlap, 3, page("d", totals[1]))
     overlap.compare_with_total()
     assert sentences(caplog) == []
+
+
+def test_given_a_disproved_total_and_a_larger_one_when_compared_then_only_the_larger_one_counts(caplog):
+    overlap = overlap_of(4)
+    joined(overlap, 0, page("abcd", 3))
+    joined(overlap, 3, page("d", 900))
+    overlap.compare_with_total()
+    assert [sentence.split(",")[0] for sentence in sentences(caplog)] == [
+        "Stream tags: the API counts 3 rows and sent more than that",
+        "Stream tags: the API counts 900 rows and sent 4. A few may have come and gone meanwhile; if this persists",
+    ]
 
 
 # ---- a listing that changes

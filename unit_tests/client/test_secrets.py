@@ -1,7 +1,7 @@
 """The API key in no output, in whatever form it comes there."""
 
 import json
-from base64 import b64encode, urlsafe_b64encode
+from base64 import b32encode, b64encode, urlsafe_b64encode
 from urllib.parse import quote, quote_plus, urlencode
 
 import pytest
@@ -33,6 +33,16 @@ FORMS = {
     "reversed": (KEY[::-1], "****"),
     "capitals": (KEY.upper(), "****"),
     "small": (KEY.lower(), "****"),
+    "title": (KEY.title(), "****"),
+    "swapped case": (KEY.swapcase(), "****"),
+    "every character in percents": ("".join(f"%{ord(one):02X}" for one in KEY), "****"),
+    "every character in small percents": ("".join(f"%{ord(one):02x}" for one in KEY), "****"),
+    "entities": ("".join(f"&#{ord(one)};" for one in KEY), "****"),
+    "hexadecimal entities": ("".join(f"&#x{ord(one):x};" for one in KEY), "****"),
+    "every character escaped in json": ("".join(f"\\u{ord(one):04x}" for one in KEY), "****"),
+    "base32": (b32encode(KEY.encode()).decode(), "****"),
+    "base32 without padding": (b32encode(KEY.encode()).decode().rstrip("="), "****"),
+    "base64 in json of PHP": (json.dumps(b64encode(KEY.encode()).decode()).replace("/", "\\/"), '"****"'),
     "hex": (KEY.encode().hex(), "****"),
     "capital hex": (KEY.encode().hex().upper(), "****"),
     "exception": (str(requests.exceptions.InvalidHeader(f"Invalid value: {KEY!r}")), "Invalid value: '****'"),
@@ -68,6 +78,21 @@ def test_given_any_key_of_eight_characters_when_masked_then_it_is_gone(key, befo
     assert key not in masking(key)(f"{before}{key}{key}{after}")
 
 
+@given(st.text(VISIBLE, min_size=16), st.text(VISIBLE), st.text(VISIBLE))
+def test_given_any_key_inside_other_text_in_base64_when_masked_then_none_of_its_own_digits_is_left(key, before, after):
+    """As in the header of a basic authorization; the digits at its ends are made of other characters, too."""
+    for encode in (b64encode, urlsafe_b64encode):
+        digits = encode(f"{before}{key}{after}".encode()).decode()
+        start, end = -(-len(before) * 8 // 6), (len(before) + len(key)) * 8 // 6
+        assert digits[start:end] not in masking(key)(digits)
+
+
+@given(st.text(VISIBLE, min_size=8), st.data())
+def test_given_any_key_in_any_mixture_of_capitals_when_masked_then_it_is_gone(key, data):
+    mixed = "".join(data.draw(st.sampled_from([one.upper(), one.lower()])) for one in key)
+    assert masking(key)(f"<{mixed}>") == "<****>"
+
+
 @given(st.text(), st.text())
 def test_given_any_text_as_key_when_masked_then_no_exception(key, text):
     assert isinstance(masking(key)(text + key), str)
@@ -79,7 +104,11 @@ def test_given_an_answer_of_the_api_when_masked_then_names_and_values():
 
 
 @pytest.mark.parametrize(
-    "pasted", [f"{KEY}\n", f" {KEY}", f"\t{KEY}\r\n", f"\u00a0{KEY}\u00a0", f"\u200b{KEY}\ufeff", f"\x00{KEY}"]
+    "pasted",
+    [
+        *(f"{KEY}\n", f" {KEY}", f"\t{KEY}\r\n", f"\u00a0{KEY}\u00a0", f"\u200b{KEY}\ufeff", f"\x00{KEY}"),
+        *(f'"{KEY}"', f" '{KEY}'\n", f"\u201c{KEY}\u201d", f"`{KEY}`", f"'\"{KEY}\"'", f'" {KEY} "'),
+    ],
 )
 def test_given_what_pasting_adds_when_used_then_the_key_alone(pasted):
     assert usable_key(pasted) == KEY

@@ -349,6 +349,32 @@ def test_given_wrong_key_or_url_when_checked_then_failed_with_a_sentence(answer,
         assert "Settings > Developer" in message
 
 
+@pytest.mark.parametrize(
+    ("body", "quoted"),
+    [
+        ({}, ""),
+        ({"hello": "world"}, ""),
+        ([], ""),
+        ("ok", ": ok"),
+        (5, ""),
+        ({"user": None}, ""),
+        ({"user": []}, ""),
+        ({"user": {}}, ""),
+        ({"user": "a"}, ""),
+        ({"message": "Invalid key"}, ": Invalid key"),
+        ({"errors": [{"title": "Forbidden", "detail": "No such key"}]}, ": Forbidden: No such key"),
+    ],
+    ids=str,
+)
+def test_given_an_answer_that_names_no_user_when_checked_then_failed_naming_the_url(body, quoted, api):
+    api.get(f"{API}/users/me", json=body)
+    assert check() == (
+        "FAILED",
+        "The API URL https://acme.api-us1.com does not answer as ActiveCampaign's API does: GET /api/3/users/me names "
+        f"no user{quoted}. Copy the API URL from Settings > Developer in ActiveCampaign.",
+    )
+
+
 @pytest.mark.parametrize("fault", FAULTS)
 def test_given_a_lasting_fault_when_checked_then_failed_within_half_a_minute(fault, api, pauses):
     api.get(f"{API}/users/me", **FAULTS[fault])

@@ -187,3 +187,61 @@ def test_given_custom_fields_without_the_key_of_their_lists_when_read_then_it_co
     output = read(catalog(*streams))
     assert rows_by_stream(output) == {}
     assert [kind for kind, _ in errors(output)] == (["system_error"] * len(streams) if named else [])
+
+
+def scored_contacts() -> list[dict[str, Any]]:
+    named = {row["contact"]: [row["id"]] for row in SCORES}
+    return [
+        {"id": str(number), "udate": "2024-05-01T00:00:00Z", "scoreValues": named.get(str(number), [])}
+        for number in range(1, CONTACTS + 1)
+    ]
+
+
+@pytest.mark.parametrize("beside", [(), ("contacts",)], ids=["alone", "with the contacts"])
+def test_given_scores_that_contacts_name_and_that_do_not_come_when_read_then_the_others_and_an_error(beside, api):
+    """The last contact of a page is the first of the next: its score counts once."""
+    serve_contacts(api, scored_contacts(), "scoreValues", SCORES[:20] + SCORES[30:])
+    output = read(catalog("contact_score_values", *beside))
+    found = rows_by_stream(output)
+    assert found["contact_score_values"] == [row["id"] for row in SCORES[:20] + SCORES[30:]]
+    assert len(found.get("contacts", [])) == (CONTACTS if beside else 0)
+    [(kind, sentence)] = errors(output)
+    assert kind == "transient_error"
+    assert "10 rows of contact_score_values" in sentence
+    assert len(sent(api, "contacts")) == 2
+
+
+def test_given_options_that_fields_name_and_that_do_not_come_when_read_then_the_others_and_an_error(api):
+    fields = [{"id": "1", "options": ["7", "8", "9"]}]
+    api.get(f"{API}/fields", json=page("fields", fields, "1", fieldOptions=[{"id": "8", "field": "1"}]))
+    output = read(catalog("contact_custom_field_options"))
+    assert rows_by_stream(output) == {"contact_custom_field_options": ["8"]}
+    [(kind, sentence)] = errors(output)
+    assert kind == "transient_error"
+    assert "2 rows of contact_custom_field_options" in sentence
+
+
+# ---- what is no list of rows
+
+
+NO_ROWS = {"null": None, "text": "x", "texts": ["1", "2"], "number": 5, "nulls": [None]}
+
+
+@pytest.mark.parametrize("malformed", NO_ROWS.values(), ids=NO_ROWS)
+def test_given_stages_beside_the_pipelines_that_are_no_rows_when_read_then_their_own_listing(malformed, api):
+    api.get(f"{API}/dealGroups", json=page("dealGroups", [{"id": "1"}], "1", dealStages=malformed))
+    api.get(f"{API}/dealStages", json=listing("dealStages", STAGES))
+    output = read(catalog("deal_groups", "deal_stages"))
+    assert errors(output) == []
+    assert sorted(rows_by_stream(output)["deal_stages"], key=int) == [row["id"] for row in STAGES]
+    assert output.is_in_logs("did not send all rows beside the deal_groups, so its own listing is read instead")
+
+
+@pytest.mark.parametrize("malformed", NO_ROWS.values(), ids=NO_ROWS)
+def test_given_scores_that_are_no_rows_when_read_then_an_error_unless_no_contact_names_any(malformed, api):
+    for named, expected in (([], []), (["7"], ["system_error"])):
+        people = [{"id": "1", "udate": "2024-05-01T00:00:00Z", "scoreValues": named}]
+        api.get(f"{API}/contacts", json=page("contacts", people, "1", scoreValues=malformed))
+        output = read(catalog("contact_score_values"))
+        assert rows_by_stream(output) == {}
+        assert [kind for kind, _ in errors(output)] == expected

@@ -3,6 +3,8 @@
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
+import pytest
+
 from activecampaign_client import account
 from unit_tests.source.conftest import (
     API,
@@ -139,6 +141,18 @@ def test_given_contacts_that_have_no_values_when_read_then_the_listing_of_all_va
     output = read("contacts", config(custom_fields="columns"))
     assert ids(output) == ["1", "2"]
     assert sent(api, "fieldValues") == []
+
+
+@pytest.mark.parametrize("malformed", [None, "x", 5, ["1", "2"], [None]], ids=str)
+def test_given_values_beside_contacts_that_are_no_rows_when_read_then_their_own_listing_and_a_word(malformed, api):
+    api.get(f"{API}/fields", json=FIELDS_BODY)
+    api.get(f"{API}/contacts", json=page("contacts", CONTACTS, "3", fieldValues=malformed))
+    values = [{"id": str(number), **value} for number, value in enumerate(VALUES)]
+    api.get(f"{API}/fieldValues", json=listing("fieldValues", values))
+    output = read("contacts", config(custom_fields="columns"))
+    assert errors(output) == []
+    assert [row.get("custom_size") for row in rows(output)] == ["a few", 9, None]
+    assert output.is_in_logs("the API sent no custom field values beside the records")
 
 
 def test_given_definitions_that_are_forbidden_when_contacts_read_then_a_warning_and_no_columns(api, pauses):

@@ -4,6 +4,7 @@ import threading
 from collections.abc import Mapping
 
 import pytest
+from requests_mock import Mocker
 
 from activecampaign_client.account import Account
 from source_activecampaign.runs import Run
@@ -142,3 +143,12 @@ def test_what_a_carrier_brings_along_is_decided_later() -> None:
 
 def test_a_run_shares_nothing_unless_told() -> None:
     assert Run(Account("https://acme.api-us1.com", "key")).shared_listings == frozenset()
+
+
+@pytest.mark.parametrize(("claimed", "rows", "total"), [("0", 1, None), ("7", 20, None), ("0", 0, 0), ("110", 1, 110)])
+def test_a_count_below_the_rows_of_its_own_answer_is_none(
+    claimed: str, rows: int, total: int | None, requests_mock: Mocker
+) -> None:
+    body = {"dealStages": [{"id": str(one)} for one in range(rows)], "meta": {"total": claimed}}
+    requests_mock.get("https://acme.api-us1.com/api/3/dealStages", json=body)
+    assert Sideloads(Account("https://acme.api-us1.com", "key")).total("dealStages", "deal_stages") == total
