@@ -150,13 +150,11 @@ class SourceActiveCampaign(Source):
         manifest = with_streams(self._manifest, selected)
         declared = declared_streams(self._manifest)
         cursors = cursors_of(manifest, selected)
-        found = usable(
-            state or [],
-            catalog,
-            cursors,
-            lambda name: name in declared or is_custom_object(name),
-            began,
-        )
+
+        def exists(name: str) -> bool:
+            return name in declared or is_custom_object(name)
+
+        found = usable(state or [], catalog, cursors, exists, began)
         states = of_streams(found.items())
         source = ManifestSource(manifest, config, catalog, states)
         account = self._account(config)
@@ -174,6 +172,9 @@ class SourceActiveCampaign(Source):
             failures=failures,
         )
         source.belongs_to(run)
+        for name in selected:
+            if not exists(name):
+                source.miss(name)
         in_states = masking(config["api_key"], SHORTEST_IN_DATA)
         with run.account.progress.reported(selected):
             read = with_failures(source.read(logger, config, catalog, states), failures)

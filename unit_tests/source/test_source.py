@@ -3,8 +3,9 @@
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
-from airbyte_cdk.models import SyncMode
+from airbyte_cdk.models import FailureType, SyncMode
 from airbyte_cdk.test import entrypoint_wrapper
+from airbyte_cdk.test.entrypoint_wrapper import EntrypointOutput
 
 from source_activecampaign import SourceActiveCampaign
 from source_activecampaign.runs import account_of
@@ -221,3 +222,26 @@ def test_the_budget_of_the_manifest_is_the_pace(setting, seconds):
     assert requests_per_second(MANIFEST["api_budget"], config(requests_per_second=setting)) == setting
     account = account_of(config(), requests_per_second(MANIFEST["api_budget"], config(requests_per_second=setting)))
     assert account.pace.interval() == pytest.approx(seconds)
+
+
+def statuses(output: EntrypointOutput) -> dict[str, str]:
+    """The last status of each stream."""
+    found = [message.trace.stream_status for message in output.trace_messages if message.trace.stream_status]
+    return {status.stream_descriptor.name: status.status.value for status in found}
+
+
+@pytest.mark.parametrize("others", [[], ["tags"], ["custom_object_gone"]])
+def test_given_a_stream_that_does_not_exist_when_read_then_the_others_come_and_the_read_fails_and_says_so(others, api):
+    api.get(f"{API}/tags", json=page("tags", [{"id": "1"}], 1))
+    api.get(f"{API}/customObjects/schemas", json=page("schemas", [], 0))
+    output = entrypoint_wrapper.read(SourceActiveCampaign(), config(), catalog("nope", *others), [])
+    sentence = (
+        "The stream nope is not one of this connector's. Refresh the schema of the connection, or leave the stream out."
+    )
+    told = {message.trace.error.stream_descriptor.name: message.trace.error.message for message in output.errors[:-1]}
+    assert told.pop("nope") == sentence
+    assert list(told) == [name for name in others if name == "custom_object_gone"]
+    last = output.errors[-1].trace.error
+    assert (last.stream_descriptor, last.failure_type) == (None, FailureType.config_error)
+    assert statuses(output) == {name: "COMPLETE" if name == "tags" else "INCOMPLETE" for name in ["nope", *others]}
+    assert ids(output) == ["1"] * others.count("tags")
