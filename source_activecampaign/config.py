@@ -13,11 +13,12 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
-from airbyte_cdk.models import FailureType
+from airbyte_cdk.models import ConfiguredAirbyteCatalog, ConfiguredAirbyteCatalogSerializer, FailureType
 from airbyte_cdk.sources.declarative.transformations.config_transformations.config_transformation import (
     ConfigTransformation,
 )
 from airbyte_cdk.utils.traced_exception import AirbyteTracedException
+from serpyco_rs import SchemaValidationError
 
 from activecampaign_client.address import api_root
 from activecampaign_client.pasted import trimmed
@@ -37,23 +38,47 @@ class Refused(dict[str, Any]):
 
 
 def read_config(path: str) -> dict[str, Any]:
-    """The JSON object in a file, or the refusal of what is none; a byte order mark does no harm.
-
-    Raises OSError where there is no file to read.
-    """
-    content = Path(path).read_bytes()
-    if not content.strip(b"\xef\xbb\xbf \t\r\n"):
-        return Refused("The configuration file is empty: it has to hold a JSON object with api_url and api_key.")
+    """The JSON object in a file, or the refusal of what is none. Raises OSError where there is no file to read."""
     try:
-        config = json.loads(content)
-    except json.JSONDecodeError as error:
-        place = f"line {error.lineno}, column {error.colno}"
-        return Refused(f"The configuration file is not JSON (from {place} on): correct it there.")
-    except (ValueError, RecursionError):
-        return Refused("The configuration file is not JSON: write it anew, as UTF-8 text.")
+        config = json_in(path, "configuration", "a JSON object with api_url and api_key")
+    except ValueError as error:
+        return Refused(str(error))
     if isinstance(config, dict):
         return config
     return Refused('The configuration file holds no JSON object: it has to look like {"api_url": ..., "api_key": ...}.')
+
+
+def catalog_in(path: str) -> ConfiguredAirbyteCatalog:
+    """The configured catalog in a file.
+
+    Raises OSError where there is no file to read, and ValueError with a sentence where it holds something else.
+    """
+    try:
+        return ConfiguredAirbyteCatalogSerializer.load(json_in(path, "catalog", "a JSON object with streams"))
+    except SchemaValidationError as error:
+        # Without the value, which may be a key in the wrong place.
+        [*_, what] = error.errors[0].message.rpartition(" is ")
+        where = error.errors[0].instance_path or "it"
+        raise ValueError(
+            f"The catalog file holds no configured catalog: {where} is {what}. Configure the one that discover prints."
+        ) from None
+
+
+def json_in(path: str, what: str, content: str) -> Any:
+    """The JSON in a file; a byte order mark does no harm. The sentences say `what` file it is, and what it has to hold.
+
+    Raises OSError where there is no file to read, and ValueError with a sentence where it holds something else.
+    """
+    text = Path(path).read_bytes()
+    if not text.strip(b"\xef\xbb\xbf \t\r\n"):
+        raise ValueError(f"The {what} file is empty: it has to hold {content}.")
+    try:
+        return json.loads(text)
+    except json.JSONDecodeError as error:
+        place = f"line {error.lineno}, column {error.colno}"
+        raise ValueError(f"The {what} file is not JSON (from {place} on): correct it there.") from None
+    except (ValueError, RecursionError):
+        raise ValueError(f"The {what} file is not JSON: write it anew, as UTF-8 text.") from None
 
 
 def normalize_start_date(value: str) -> str:

@@ -40,12 +40,20 @@ from activecampaign_client.errors import ApiError
 from activecampaign_client.secrets import SHORTEST_IN_DATA, Mask, forms_of, masked, masking
 from source_activecampaign import deals
 from source_activecampaign.cdk import ManifestSource
-from source_activecampaign.config import Refused, read_config, refusal, validate
+from source_activecampaign.config import (
+    Refused,
+    catalog_in,
+    configuration_errors,
+    json_in,
+    read_config,
+    refusal,
+    validate,
+)
 from source_activecampaign.contact_failures import ContactFailures
 from source_activecampaign.custom_objects import is_custom_object
 from source_activecampaign.messages import with_kind_of_failures, with_reasons
 from source_activecampaign.per_contact import with_failures
-from source_activecampaign.runs import Run, account_of
+from source_activecampaign.runs import Run, account_of, airbyte_errors
 from source_activecampaign.schemas import resource
 from source_activecampaign.sideloads import CONTACTS, Sideloads, shared_listings, sideloads_of
 from source_activecampaign.states import FAILED_CONTACTS, Cursor, messages, not_past, of_streams, usable
@@ -123,16 +131,24 @@ class SourceActiveCampaign(Source):
         """The streams of the account; what the key may see of deals decides what their stream looks like."""
         config = self._valid(config)
         account = self._account(config)
-        if config["deals_access"] == "auto":
-            config = {**config, "deals_access": deals.look_at(account)}
-        source = ManifestSource(self._manifest, config)
-        source.belongs_to(Run(account))
-        return source.discover(logger, config)
+        with airbyte_errors():
+            if config["deals_access"] == "auto":
+                config = {**config, "deals_access": deals.look_at(account)}
+            source = ManifestSource(self._manifest, config)
+            source.belongs_to(Run(account))
+            return source.discover(logger, config)
 
     @classmethod
     def read_state(cls, state_path: str) -> list[AirbyteStateMessage]:
-        """The states in a file, of whatever form; `read` judges them. Raises ValueError where it is not JSON."""
-        return messages(json.loads(Path(state_path).read_bytes())) if state_path else []
+        """The states in a file, of whatever form; `read` judges them. Raises a configuration error without JSON."""
+        with configuration_errors():
+            return messages(json_in(state_path, "state", "the states of an earlier sync")) if state_path else []
+
+    @classmethod
+    def read_catalog(cls, catalog_path: str) -> ConfiguredAirbyteCatalog:
+        """The configured catalog in a file; raises a configuration error where it is none."""
+        with configuration_errors():
+            return catalog_in(catalog_path)
 
     def read(
         self,

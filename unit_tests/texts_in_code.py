@@ -75,6 +75,9 @@ NOT_SHOWN: Mapping[str, frozenset[str]] = {
             "... of about ...",
             "... /api/3/...",
             "line ..., column ...",
+            "a JSON object with api_url and api_key",
+            "a JSON object with streams",
+            "the states of an earlier sync",
         }
     ),
     "caught by the code that called, which says something else": frozenset(
