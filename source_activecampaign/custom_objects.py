@@ -21,7 +21,7 @@ from activecampaign_client.warn import Warn
 from source_activecampaign.builder import TestRead
 from source_activecampaign.records import say_oddities
 from source_activecampaign.retriever import EVERYTHING, LOGGER, PageRetriever
-from source_activecampaign.runs import airbyte_errors
+from source_activecampaign.runs import airbyte_errors, make_sure_of_key
 
 # How often a listing in disorder is read at most, and how many passes in a row may bring nothing new.
 PASSES, PASSES_WITHOUT_NEW_ROWS = 10, 3
@@ -59,6 +59,7 @@ class CustomObjectSchemas(PageRetriever):
             except ApiError as error:
                 if error.kind != "config" or self.run.reads_catalog:
                     raise
+                make_sure_of_key(self.run.account)
                 LOGGER.info("There are no streams of custom objects: %s", error)
                 return []
 

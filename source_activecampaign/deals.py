@@ -18,6 +18,7 @@ from activecampaign_client.account import Account
 from activecampaign_client.answers import Request
 from activecampaign_client.errors import ApiError
 from source_activecampaign.retriever import PageRetriever
+from source_activecampaign.runs import make_sure_of_key
 from source_activecampaign.schemas import StreamSchema
 
 LOGGER = logging.getLogger("airbyte")
@@ -66,6 +67,7 @@ def look_at(account: Account) -> Access:
     except ApiError as error:
         if error.kind != "config":
             raise
+        make_sure_of_key(account)
         LOGGER.warning("Stream deals is in the catalog, but could not be looked at: %s", error)
         return "full"
 
