@@ -76,7 +76,8 @@ def access_in_catalog(catalog: ConfiguredAirbyteCatalog) -> Access | None:
     """The access that a configured catalog was discovered with; None where deals are not selected."""
     for configured in catalog.streams:
         if configured.stream.name == STREAM:
-            fields = set((configured.stream.json_schema or {}).get("properties", {}))
+            properties = (configured.stream.json_schema or {}).get("properties")
+            fields = set(properties) if isinstance(properties, Mapping) else set()
             narrow = bool(fields) and fields <= MASKED_FIELDS
             return "partial" if narrow and configured.sync_mode is SyncMode.full_refresh else "full"
     return None
