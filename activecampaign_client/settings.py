@@ -23,25 +23,33 @@ TEXTS: Texts = {
 
 
 def object_in_file(path: str) -> dict[str, Any]:
-    """The configuration, a JSON object, in a file; a byte order mark does no harm.
+    """The configuration, a JSON object, in a file.
 
     Raises OSError where there is no file to read, and ValueError with a sentence where it holds no JSON object.
     """
-    content = Path(path).read_bytes()
-    if not content.strip(b"\xef\xbb\xbf \t\r\n"):
-        raise ValueError("The configuration file is empty: it has to hold a JSON object with api_url and api_key.")
-    try:
-        config = json.loads(content)
-    except json.JSONDecodeError as error:
-        place = f"line {error.lineno}, column {error.colno}"
-        raise ValueError(f"The configuration file is not JSON (from {place} on): correct it there.") from None
-    except (ValueError, RecursionError):
-        raise ValueError("The configuration file is not JSON: write it anew, as UTF-8 text.") from None
+    config = json_in(path, "configuration", "a JSON object with api_url and api_key")
     if isinstance(config, dict):
         return config
     raise ValueError(
         'The configuration file holds no JSON object: it has to look like {"api_url": ..., "api_key": ...}.'
     )
+
+
+def json_in(path: str, what: str, content: str) -> Any:
+    """The JSON in a file; a byte order mark does no harm. The sentences say `what` file it is, and what it has to hold.
+
+    Raises OSError where there is no file to read, and ValueError with a sentence where it holds something else.
+    """
+    text = Path(path).read_bytes()
+    if not text.strip(b"\xef\xbb\xbf \t\r\n"):
+        raise ValueError(f"The {what} file is empty: it has to hold {content}.")
+    try:
+        return json.loads(text)
+    except json.JSONDecodeError as error:
+        place = f"line {error.lineno}, column {error.colno}"
+        raise ValueError(f"The {what} file is not JSON (from {place} on): correct it there.") from None
+    except (ValueError, RecursionError):
+        raise ValueError(f"The {what} file is not JSON: write it anew, as UTF-8 text.") from None
 
 
 def canonical(name: str, setting: Mapping[str, Any], value: Any, texts: Texts = TEXTS) -> Any:

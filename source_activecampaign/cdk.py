@@ -11,6 +11,7 @@ from airbyte_cdk.models import AirbyteStateMessage, ConfiguredAirbyteCatalog, Fa
 from airbyte_cdk.sources.declarative.concurrent_declarative_source import ConcurrentDeclarativeSource
 from airbyte_cdk.utils.traced_exception import AirbyteTracedException
 
+from source_activecampaign.config import refusal
 from source_activecampaign.custom_objects import is_custom_object
 from source_activecampaign.runs import Run
 
@@ -36,8 +37,8 @@ logging.getLogger("airbyte").addFilter(_is_news)
 class ManifestSource(ConcurrentDeclarativeSource):
     """The source that a manifest declares, for one command: its configuration, catalog and state are known.
 
-    `missing` are the streams of custom objects that the catalog has and the account has not, each with the reason, as
-    far as they have been looked for: the other streams are read.
+    `missing` are the streams that the catalog has and the connector or the account has not, each with the reason, those
+    of custom objects as far as they have been looked for: the other streams are read.
     """
 
     def __init__(
@@ -59,6 +60,13 @@ class ManifestSource(ConcurrentDeclarativeSource):
     def belongs_to(self, run: Run) -> None:
         """Hand this run to every component that is built from now on."""
         self._constructor._api_budget = run
+
+    def miss(self, name: str) -> None:
+        """Say of a stream of the catalog that there is no such thing."""
+        self.missing[name] = refusal(
+            f"The stream {name} is not one of this connector's. Refresh the schema of the connection, or leave the "
+            "stream out."
+        )
 
     @property
     def static_streams(self) -> list[dict[str, Any]]:

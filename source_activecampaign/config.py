@@ -10,14 +10,15 @@ from dataclasses import dataclass
 from datetime import datetime, timezone
 from typing import Any
 
-from airbyte_cdk.models import FailureType
+from airbyte_cdk.models import ConfiguredAirbyteCatalog, ConfiguredAirbyteCatalogSerializer, FailureType
 from airbyte_cdk.sources.declarative.transformations.config_transformations.config_transformation import (
     ConfigTransformation,
 )
 from airbyte_cdk.utils.traced_exception import AirbyteTracedException
+from serpyco_rs import SchemaValidationError
 
 from activecampaign_client.pasted import trimmed
-from activecampaign_client.settings import TEXTS, instead_of, object_in_file, require_account
+from activecampaign_client.settings import TEXTS, instead_of, json_in, object_in_file, require_account
 from activecampaign_client.settings import canonical as canonical_setting
 
 
@@ -39,6 +40,22 @@ def read_config(path: str) -> dict[str, Any]:
         return object_in_file(path)
     except ValueError as error:
         return Refused(str(error))
+
+
+def catalog_in(path: str) -> ConfiguredAirbyteCatalog:
+    """The configured catalog in a file.
+
+    Raises OSError where there is no file to read, and ValueError with a sentence where it holds something else.
+    """
+    try:
+        return ConfiguredAirbyteCatalogSerializer.load(json_in(path, "catalog", "a JSON object with streams"))
+    except SchemaValidationError as error:
+        # Without the value, which may be a key in the wrong place.
+        [*_, what] = error.errors[0].message.rpartition(" is ")
+        where = error.errors[0].instance_path or "it"
+        raise ValueError(
+            f"The catalog file holds no configured catalog: {where} is {what}. Configure the one that discover prints."
+        ) from None
 
 
 def normalize_start_date(value: str) -> str:

@@ -15,7 +15,7 @@ from activecampaign_client.stored_values import StoredValues
 from source_activecampaign.deals import is_masked
 from source_activecampaign.records import EnvelopeExtractor
 from source_activecampaign.retriever import PageRetriever
-from source_activecampaign.runs import airbyte_errors
+from source_activecampaign.runs import airbyte_errors, make_sure_of_key
 from source_activecampaign.schemas import StreamSchema, stream_schema
 
 LOGGER = logging.getLogger("airbyte")
@@ -33,6 +33,7 @@ def read_definitions(listing: PageRetriever) -> list[Definition]:
         except ApiError as error:
             if error.kind != "config":
                 raise
+            make_sure_of_key(listing.run.account)
             LOGGER.warning("No custom fields are read from %s: %s", listing.name, error)
             return []
 

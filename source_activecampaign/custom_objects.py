@@ -21,7 +21,7 @@ from activecampaign_client.warn import Warn
 from source_activecampaign.builder import TestRead
 from source_activecampaign.records import say_oddities
 from source_activecampaign.retriever import EVERYTHING, LOGGER, PageRetriever
-from source_activecampaign.runs import airbyte_errors
+from source_activecampaign.runs import airbyte_errors, make_sure_of_key
 
 # How often a listing in disorder is read at most, and how many passes in a row may bring nothing new.
 PASSES, PASSES_WITHOUT_NEW_ROWS = 10, 3
@@ -30,6 +30,52 @@ PASSES, PASSES_WITHOUT_NEW_ROWS = 10, 3
 def is_custom_object(name: str) -> bool:
     """Whether a stream is one of a custom object: the listing of their schemas is a static stream."""
     return name.startswith("custom_object_") and name != "custom_object_schemas"
+
+
+_LEFT_OUT = "The custom object %s is left out: %s."
+
+
+def _usable(schemas: Iterable[Mapping[str, Any]]) -> Iterator[dict[str, Any]]:
+    """The schemas that have an id of their own, with those of their fields and relationships that have one.
+
+    Each of the others costs a warning, and none of them its neighbours.
+    """
+    seen: set[str] = set()
+    for schema in schemas:
+        if not _has_id(schema):
+            LOGGER.warning(_LEFT_OUT, _called(schema), "its schema has no id")
+        elif str(schema["id"]) in seen:
+            LOGGER.warning(_LEFT_OUT, _called(schema), "its schema has the id of another one")
+        else:
+            seen.add(str(schema["id"]))
+            yield {**schema, **{part: list(_parts(schema, part)) for part in ("fields", "relationships")}}
+
+
+def _parts(schema: Mapping[str, Any], part: str) -> Iterator[dict[str, Any]]:
+    """The fields or the relationships of a schema; what only describes them is left out where it is malformed."""
+    found = schema.get(part) or []
+    if not isinstance(found, list):
+        LOGGER.warning("The custom object %s has no columns for its %s, which are no list.", _called(schema), part)
+        return
+    for number, one in enumerate(found, 1):
+        if not _has_id(one):
+            LOGGER.warning(
+                "The custom object %s has no column for number %d of its %s, which has no id.",
+                _called(schema),
+                number,
+                part,
+            )
+            continue
+        described = {"labels": Mapping, "options": list}
+        yield {name: value for name, value in one.items() if isinstance(value, described.get(name, object))}
+
+
+def _has_id(one: Any) -> bool:
+    return isinstance(one, Mapping) and isinstance(one.get("id"), str | int) and str(one["id"]).strip() != ""
+
+
+def _called(schema: Mapping[str, Any]) -> str:
+    return str(schema.get("slug") or schema.get("id") or "without a slug")
 
 
 @dataclass
@@ -46,19 +92,25 @@ class CustomObjectSchemas(PageRetriever):
         with airbyte_errors():
             schemas = self.all()
         names = stream_names(schemas)
+        taken = set()
         for schema in schemas:
-            part = quote(str(schema.get("id")), safe="")
-            yield {"id": part, "name": names[str(schema.get("id"))], "path": f"customObjects/records/{part}"}
+            part, name = quote(str(schema["id"]), safe=""), names[str(schema["id"])]
+            if name in taken:
+                LOGGER.warning(_LEFT_OUT, _called(schema), "its stream would have the name of another one")
+                continue
+            taken.add(name)
+            yield {"id": part, "name": name, "path": f"customObjects/records/{part}"}
 
     def all(self) -> list[dict[str, Any]]:
-        """Every schema. Raises ApiError."""
+        """Every schema that a stream can be made of. Raises ApiError."""
 
         def read() -> list[dict[str, Any]]:
             try:
-                return [row for page in self.pages() for row in page.rows]
+                return list(_usable(row for page in self.pages() for row in page.rows))
             except ApiError as error:
                 if error.kind != "config" or self.run.reads_catalog:
                     raise
+                make_sure_of_key(self.run.account)
                 LOGGER.info("There are no streams of custom objects: %s", error)
                 return []
 

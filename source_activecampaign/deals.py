@@ -18,6 +18,7 @@ from activecampaign_client.account import Account
 from activecampaign_client.answers import Request
 from activecampaign_client.errors import ApiError
 from source_activecampaign.retriever import PageRetriever
+from source_activecampaign.runs import make_sure_of_key
 from source_activecampaign.schemas import StreamSchema
 
 LOGGER = logging.getLogger("airbyte")
@@ -66,6 +67,7 @@ def look_at(account: Account) -> Access:
     except ApiError as error:
         if error.kind != "config":
             raise
+        make_sure_of_key(account)
         LOGGER.warning("Stream deals is in the catalog, but could not be looked at: %s", error)
         return "full"
 
@@ -74,7 +76,8 @@ def access_in_catalog(catalog: ConfiguredAirbyteCatalog) -> Access | None:
     """The access that a configured catalog was discovered with; None where deals are not selected."""
     for configured in catalog.streams:
         if configured.stream.name == STREAM:
-            fields = set((configured.stream.json_schema or {}).get("properties", {}))
+            properties = (configured.stream.json_schema or {}).get("properties")
+            fields = set(properties) if isinstance(properties, Mapping) else set()
             narrow = bool(fields) and fields <= MASKED_FIELDS
             return "partial" if narrow and configured.sync_mode is SyncMode.full_refresh else "full"
     return None

@@ -6,12 +6,15 @@ from collections.abc import Iterable, Iterator, Mapping
 from airbyte_cdk.models import (
     AirbyteEstimateTraceMessage,
     AirbyteMessage,
+    AirbyteStreamStatus,
     AirbyteTraceMessage,
     EstimateType,
     FailureType,
+    StreamDescriptor,
     TraceType,
     Type,
 )
+from airbyte_cdk.utils.stream_status_utils import as_airbyte_message
 from airbyte_cdk.utils.traced_exception import AirbyteTracedException
 
 
@@ -53,9 +56,18 @@ def with_kind_of_failures(messages: Iterable[AirbyteMessage]) -> Iterator[Airbyt
 def with_reasons(
     messages: Iterable[AirbyteMessage], missing: Mapping[str, AirbyteTracedException]
 ) -> Iterator[AirbyteMessage]:
-    """The messages of a read; of streams that are `missing` by then, the reason comes before the status."""
+    """The messages of a read; of streams that are `missing` by then, the reason comes before the status.
+
+    The CDK says nothing of the streams of a catalog where it has none of them: then both come here.
+    """
+    told = set()
     for message in messages:
         status = message.trace.stream_status if message.trace else None
         if status and (reason := missing.get(status.stream_descriptor.name)):
+            told.add(status.stream_descriptor.name)
             yield reason.as_airbyte_message(stream_descriptor=status.stream_descriptor)
         yield message
+    for name in sorted(missing.keys() - told):
+        stream = StreamDescriptor(name=name)
+        yield missing[name].as_airbyte_message(stream_descriptor=stream)
+        yield as_airbyte_message(stream, AirbyteStreamStatus.INCOMPLETE)

@@ -12,6 +12,7 @@ from airbyte_cdk.sources.streams.call_rate import APIBudget
 from airbyte_cdk.utils.traced_exception import AirbyteTracedException
 
 from activecampaign_client.account import Account
+from activecampaign_client.answers import PROOF
 from activecampaign_client.errors import ApiError
 from source_activecampaign.config import validate
 from source_activecampaign.contact_failures import ContactFailures
@@ -87,6 +88,14 @@ def run_of(budget: APIBudget | None, config: Mapping[str, Any]) -> Run:
             if budget:
                 _runs[budget] = run
         return run
+
+
+def make_sure_of_key(account: Account) -> None:
+    """Find out, once, whether API URL and key are right: to be asked before a refusal is taken for a permission.
+
+    Raises ApiError, with the sentence that `check` has.
+    """
+    account.once("proof of the key", lambda: account.send(PROOF))
 
 
 @contextmanager

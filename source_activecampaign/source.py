@@ -38,14 +38,22 @@ from activecampaign_client.account import Account
 from activecampaign_client.answers import CHECK, PROOF
 from activecampaign_client.errors import ApiError
 from activecampaign_client.secrets import SHORTEST_IN_DATA, Mask, forms_of, masked, masking
+from activecampaign_client.settings import json_in
 from source_activecampaign import deals
 from source_activecampaign.cdk import ManifestSource
-from source_activecampaign.config import Refused, read_config, refusal, validate
+from source_activecampaign.config import (
+    Refused,
+    catalog_in,
+    configuration_errors,
+    read_config,
+    refusal,
+    validate,
+)
 from source_activecampaign.contact_failures import ContactFailures
 from source_activecampaign.custom_objects import is_custom_object
 from source_activecampaign.messages import with_kind_of_failures, with_reasons
 from source_activecampaign.per_contact import with_failures
-from source_activecampaign.runs import Run, account_of
+from source_activecampaign.runs import Run, account_of, airbyte_errors
 from source_activecampaign.schemas import resource
 from source_activecampaign.sideloads import CONTACTS, Sideloads, shared_listings, sideloads_of
 from source_activecampaign.states import FAILED_CONTACTS, Cursor, messages, not_past, of_streams, usable
@@ -119,16 +127,24 @@ class SourceActiveCampaign(Source):
         """The streams of the account; what the key may see of deals decides what their stream looks like."""
         config = self._valid(config)
         account = self._account(config)
-        if config["deals_access"] == "auto":
-            config = {**config, "deals_access": deals.look_at(account)}
-        source = ManifestSource(self._manifest, config)
-        source.belongs_to(Run(account))
-        return source.discover(logger, config)
+        with airbyte_errors():
+            if config["deals_access"] == "auto":
+                config = {**config, "deals_access": deals.look_at(account)}
+            source = ManifestSource(self._manifest, config)
+            source.belongs_to(Run(account))
+            return source.discover(logger, config)
 
     @classmethod
     def read_state(cls, state_path: str) -> list[AirbyteStateMessage]:
-        """The states in a file, of whatever form; `read` judges them. Raises ValueError where it is not JSON."""
-        return messages(json.loads(Path(state_path).read_bytes())) if state_path else []
+        """The states in a file, of whatever form; `read` judges them. Raises a configuration error without JSON."""
+        with configuration_errors():
+            return messages(json_in(state_path, "state", "the states of an earlier sync")) if state_path else []
+
+    @classmethod
+    def read_catalog(cls, catalog_path: str) -> ConfiguredAirbyteCatalog:
+        """The configured catalog in a file; raises a configuration error where it is none."""
+        with configuration_errors():
+            return catalog_in(catalog_path)
 
     def read(
         self,
@@ -146,13 +162,11 @@ class SourceActiveCampaign(Source):
         manifest = with_streams(self._manifest, selected)
         declared = declared_streams(self._manifest)
         cursors = cursors_of(manifest, selected)
-        found = usable(
-            state or [],
-            catalog,
-            cursors,
-            lambda name: name in declared or is_custom_object(name),
-            began,
-        )
+
+        def exists(name: str) -> bool:
+            return name in declared or is_custom_object(name)
+
+        found = usable(state or [], catalog, cursors, exists, began)
         states = of_streams(found.items())
         source = ManifestSource(manifest, config, catalog, states)
         account = self._account(config)
@@ -170,6 +184,9 @@ class SourceActiveCampaign(Source):
             failures=failures,
         )
         source.belongs_to(run)
+        for name in selected:
+            if not exists(name):
+                source.miss(name)
         in_states = masking(config["api_key"], SHORTEST_IN_DATA)
         with run.account.progress.reported(selected):
             read = with_failures(source.read(logger, config, catalog, states), failures)

@@ -83,6 +83,13 @@ NOT_SHOWN: Mapping[str, frozenset[str]] = {
             'the custom field "..." (id ...)',
             "the log, by stream and number",
             "HTTP ...",
+            "without a slug",
+            "its schema has no id",
+            "its schema has the id of another one",
+            "its stream would have the name of another one",
+            "a JSON object with api_url and api_key",
+            "a JSON object with streams",
+            "the states of an earlier sync",
         }
     ),
     "caught by the code that called, which says something else": frozenset(

@@ -172,3 +172,53 @@ def test_given_a_custom_object_that_is_gone_when_read_then_the_others_come_and_t
     )
     assert errors(output) == [("config_error", sentence)]
     assert output.errors[-1].trace.error.message == sentence
+
+
+BAD = {"id": "bad", "slug": "bad", "labels": "Bad", "fields": [None, 5, {}, {"id": "ok", "labels": 7, "options": 7}]}
+
+
+def test_given_bad_schemas_and_fields_when_discovered_and_read_then_only_they_are_left_out_and_named(api):
+    schemas = [
+        SCHEMA,
+        {"slug": "one", "fields": []},
+        {"slug": "two", "fields": []},
+        {"id": None, "slug": "three"},
+        BAD,
+        {**SCHEMA, "id": "odd", "slug": "odd", "fields": {"id": "size"}, "relationships": [7]},
+    ]
+    api.get(f"{API}/customObjects/schemas", json=page("schemas", schemas, 6))
+    api.get(re.compile(f"{API}/customObjects/records/"), json=page("records", [], 0))
+    bad = {"id": "1", "fields": [{"id": "ok", "value": "yes"}], "relationships": {}}
+    api.get(f"{API}/customObjects/records/bad", json=page("records", [bad], 1))
+    left_out = [
+        "The custom object one is left out: its schema has no id.",
+        "The custom object two is left out: its schema has no id.",
+        "The custom object three is left out: its schema has no id.",
+        *[
+            f"The custom object bad has no column for number {number} of its fields, which has no id."
+            for number in (1, 2, 3)
+        ],
+        "The custom object odd has no columns for its fields, which are no list.",
+        "The custom object odd has no column for number 1 of its relationships, which has no id.",
+    ]
+    output = entrypoint_wrapper.discover(SourceActiveCampaign(), config(deals_access="full"))
+    found = {one.name: one for one in output.catalog.catalog.streams if one.name.startswith("custom_object_")}
+    assert set(found) == {"custom_object_schemas", STREAM, "custom_object_bad", "custom_object_odd"}
+    assert "ok" in found["custom_object_bad"].json_schema["properties"]
+    assert warnings(output) == left_out
+    chosen = catalog(STREAM, "custom_object_bad", "custom_object_odd")
+    read = entrypoint_wrapper.read(SourceActiveCampaign(), config(), chosen, [])
+    assert errors(read) == []
+    assert rows(read) == [{"id": "1", "ok": "yes"}]
+    assert warnings(read) == left_out
+
+
+def test_given_schemas_whose_streams_would_have_one_name_when_discovered_then_the_first_is_there(api):
+    schemas = [{"id": "5c", "slug": "visit"}, {"id": "7d", "slug": "visit"}, {"id": "8e", "slug": "visit_5c"}]
+    api.get(f"{API}/customObjects/schemas", json=page("schemas", schemas, 3))
+    output = entrypoint_wrapper.discover(SourceActiveCampaign(), config(deals_access="full"))
+    names = [one.name for one in output.catalog.catalog.streams if one.name.startswith("custom_object_visit")]
+    assert sorted(names) == ["custom_object_visit_5c", "custom_object_visit_7d"]
+    assert warnings(output) == [
+        "The custom object visit_5c is left out: its stream would have the name of another one."
+    ]

@@ -189,3 +189,10 @@ def test_given_a_full_catalog_when_config_says_partial_then_the_catalog_wins(api
     api.get(DEALS, json=page("deals", [FULL], 1))
     output = read(catalog("deals", fields=["id", "title", "mdate"]), config(deals_access="partial"))
     assert rows(output)[0]["mdate"] == "2024-05-01T05:00:00Z"
+
+
+@pytest.mark.parametrize("properties", [5, None, []])
+def test_given_a_catalog_with_odd_properties_when_looked_at_then_access_is_full(properties):
+    chosen = catalog("deals")
+    chosen.streams[0].stream.json_schema["properties"] = properties
+    assert access_in_catalog(chosen) == "full"

@@ -1,19 +1,25 @@
 """The source as Airbyte uses it: cursors, states and what is asked of the server for them."""
 
+import re
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
-from airbyte_cdk.models import SyncMode
+import requests
+import requests_mock
+from airbyte_cdk.models import FailureType, SyncMode
 from airbyte_cdk.test import entrypoint_wrapper
+from airbyte_cdk.test.entrypoint_wrapper import EntrypointOutput
 
 from source_activecampaign import SourceActiveCampaign
 from source_activecampaign.runs import account_of
 from source_activecampaign.source import requests_per_second
 from unit_tests.source.conftest import (
     API,
+    HOST,
     MANIFEST,
     NOW,
     catalog,
+    check,
     config,
     cursor,
     discover,
@@ -23,6 +29,7 @@ from unit_tests.source.conftest import (
     page,
     read,
     rows,
+    warnings,
 )
 
 CONTACTS = f"{API}/contacts"
@@ -221,3 +228,94 @@ def test_the_budget_of_the_manifest_is_the_pace(setting, seconds):
     assert requests_per_second(MANIFEST["api_budget"], config(requests_per_second=setting)) == setting
     account = account_of(config(), requests_per_second(MANIFEST["api_budget"], config(requests_per_second=setting)))
     assert account.pace.interval() == pytest.approx(seconds)
+
+
+def statuses(output: EntrypointOutput) -> dict[str, str]:
+    """The last status of each stream."""
+    found = [message.trace.stream_status for message in output.trace_messages if message.trace.stream_status]
+    return {status.stream_descriptor.name: status.status.value for status in found}
+
+
+@pytest.mark.parametrize("others", [[], ["tags"], ["custom_object_gone"]])
+def test_given_a_stream_that_does_not_exist_when_read_then_the_others_come_and_the_read_fails_and_says_so(others, api):
+    api.get(f"{API}/tags", json=page("tags", [{"id": "1"}], 1))
+    api.get(f"{API}/customObjects/schemas", json=page("schemas", [], 0))
+    output = entrypoint_wrapper.read(SourceActiveCampaign(), config(), catalog("nope", *others), [])
+    sentence = (
+        "The stream nope is not one of this connector's. Refresh the schema of the connection, or leave the stream out."
+    )
+    told = {message.trace.error.stream_descriptor.name: message.trace.error.message for message in output.errors[:-1]}
+    assert told.pop("nope") == sentence
+    assert list(told) == [name for name in others if name == "custom_object_gone"]
+    last = output.errors[-1].trace.error
+    assert (last.stream_descriptor, last.failure_type) == (None, FailureType.config_error)
+    assert statuses(output) == {name: "COMPLETE" if name == "tags" else "INCOMPLETE" for name in ["nope", *others]}
+    assert ids(output) == ["1"] * others.count("tags")
+
+
+WHERE = "Settings > Developer in ActiveCampaign"
+HTML = {"text": "<html>", "status_code": 404}
+
+
+@pytest.mark.parametrize(
+    ("everywhere", "sentence"),
+    [
+        (
+            {"json": {"message": "Forbidden"}, "status_code": 403},
+            f"ActiveCampaign did not accept the API key. Copy the API key from {WHERE}.",
+        ),
+        (
+            {"headers": {"Location": "https://acme.example.com/login"}, "status_code": 302},
+            f"The API URL {HOST} redirects to another address, as it does for an account that does not exist. "
+            f"Copy the API URL from {WHERE}.",
+        ),
+        (HTML, f"The API URL {HOST} does not lead to ActiveCampaign's API (HTTP 404). Copy the API URL from {WHERE}."),
+    ],
+)
+def test_given_a_wrong_key_or_url_when_discovered_then_it_fails_with_the_sentence_of_check(
+    everywhere, sentence, api, pauses
+):
+    api.get(requests_mock.ANY, **everywhere)
+    output = entrypoint_wrapper.discover(
+        SourceActiveCampaign(), config(custom_fields="columns"), expecting_exception=True
+    )
+    assert not [message for message in output.get_message_iterator() if message.catalog]
+    [error] = [message.trace.error for message in output.errors]
+    assert (error.failure_type, error.message) == (FailureType.config_error, sentence)
+    assert check() == ("FAILED", sentence)
+
+
+@pytest.mark.parametrize("status", [403, 404])
+def test_given_a_good_key_that_may_not_read_the_custom_fields_when_discovered_then_a_warning(status, api, pauses):
+    api.get(re.compile(f"{API}/.+"), status_code=status, json={})
+    api.get(f"{API}/users/me", json={"user": {"id": "1"}})
+    output = entrypoint_wrapper.discover(SourceActiveCampaign(), config(custom_fields="columns", deals_access="full"))
+    assert "contacts" in {stream.name for stream in output.catalog.catalog.streams}
+    assert sum(sentence.startswith("No custom fields are read from ") for sentence in warnings(output)) == 3
+
+
+@pytest.mark.parametrize(
+    ("deals", "kind", "sentence"),
+    [
+        (
+            {"status_code": 400, "json": {"message": "Bad"}},
+            "system_error",
+            "ActiveCampaign did not accept GET /api/3/deals ",
+        ),
+        ({"status_code": 418, "json": {}}, "system_error", "ActiveCampaign did not accept GET /api/3/deals (HTTP 418)"),
+        (
+            {"json": {"rows": []}},
+            "system_error",
+            "The API's answer for the stream deals has no list of records under '",
+        ),
+        ({"exc": requests.ConnectionError("Failed to resolve")}, "transient_error", "The host of "),
+    ],
+)
+def test_given_an_answer_that_makes_no_sense_when_discovered_then_its_sentence_and_kind(
+    deals, kind, sentence, api, pauses
+):
+    api.get(f"{API}/deals", **deals)
+    output = entrypoint_wrapper.discover(SourceActiveCampaign(), config(), expecting_exception=True)
+    [error] = [message.trace.error for message in output.errors]
+    assert error.failure_type.value == kind
+    assert error.message.startswith(sentence)
