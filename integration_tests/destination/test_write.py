@@ -154,7 +154,7 @@ def test_an_error_ends_the_sync_with_its_sentence(configure: Configure) -> None:
     assert done.stats == [(1.0, 0.0)]
     [error] = done.errors_traced
     assert error["message"] == "ActiveCampaign did not accept the API key."
-    assert error["internal_message"] == "for the maintainer"
+    assert error["internal_message"] == "ActiveCampaign did not accept the API key. (for the maintainer)"
     assert error["failure_type"] == "config_error"
     assert "ActiveCampaign did not accept the API key." in done.logs
     assert not [one for one in done.logs if "Traceback" in one]
