@@ -71,8 +71,8 @@ def test_given_any_text_as_key_when_check_then_it_is_not_in_the_output(repeater,
         for text in strings(AirbyteMessageSerializer.dump(message))
         if text
     ]
-    # Shorter ones may be parts of any word, and the mask itself is no key.
-    assume(len(trimmed(key)) >= 8 and "*" not in key)
+    # Shorter ones may be parts of any word, a word may be the name of a field, and the mask itself is no key.
+    assume(len(trimmed(key)) >= 8 and "*" not in key and not trimmed(key).isalpha())
     for secret in {key, trimmed(key)}:
         forms = written(secret) if secret.isascii() else [secret, repr(secret)[1:-1], quote(secret, errors="replace")]
         assert [form for form in forms for text in texts if form in text] == []
