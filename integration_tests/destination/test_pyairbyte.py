@@ -1,7 +1,6 @@
 """Contacts of one account are read and written into another through PyAirbyte, both ways that it has."""
 
 import json
-import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -14,6 +13,7 @@ import pytest
 from emulator import Account, Emulator
 from integration_tests.destination.connector import ROOT
 from integration_tests.destination.contacts import QUICK, Has, World
+from integration_tests.make import environment
 
 PYTHON = ROOT / ".venv-sync" / "bin" / "python"
 PATIENCE = 120
@@ -49,9 +49,10 @@ class Sync:
             [PYTHON, ROOT / "integration_tests" / "destination" / "with_pyairbyte.py", json.dumps(job)],
             cwd=self.folder,
             env={
-                **os.environ,
+                **environment(),
                 "AIRBYTE_OFFLINE_MODE": "1",
                 "AIRBYTE_LOGGING_ROOT": str(self.folder / "logs"),
+                "AIRBYTE_PROJECT_DIR": str(self.folder),
                 "NO_LIVE_PROGRESS": "1",
             },
             capture_output=True,

@@ -1,8 +1,8 @@
 """What a user of PyAirbyte writes to bring contacts from one account into another.
 
 Runs with PyAirbyte's own Python. Its argument is a JSON object: `source` and `destination`, each with the `executable`
-and `config` of a connector, the `folder` for what PyAirbyte keeps, and the `path`: cache, which brings tags and lists as well,
-or direct.
+and `config` of a connector, the `folder` for what PyAirbyte keeps, and the `path`: direct, or cache, which brings tags
+and lists as well.
 """
 
 import json
