@@ -44,7 +44,8 @@ class Target:
     `object` is a name such as `contacts`. `key` are the fields of the object that tell which one a row is about, such
     as `("email",)` or `("id",)`, and `key_columns` the columns that hold them. `columns` are those of the stream's
     schema, as it spells them, and `fields` the fields that the user named for some of them; records may spell a column
-    otherwise (see `destination_activecampaign.columns`).
+    otherwise (see `destination_activecampaign.columns`). `moments` are the columns that the schema says have times with
+    an offset.
 
     >>> target = Target("people", None, "contacts", Mode.UPSERT, ("email",), ("Email", "plan"), {"plan": "PLAN"})
     >>> target.key_of({"email": "ann@example.com", "plan": "gold"})
@@ -59,6 +60,7 @@ class Target:
     columns: tuple[str, ...] = ()
     fields: Mapping[str, str] = field(default_factory=dict, hash=False)
     key_columns: tuple[str, ...] = ()
+    moments: frozenset[str] = frozenset()
 
     def key_of(self, row: Mapping[str, Any]) -> dict[str, Any]:
         """The values of a row's key, by field."""
@@ -122,7 +124,8 @@ def _target(configured: Any, given: Mapping[str, StreamSettings], objects: Mappi
     mode = _mode(configured, settings, kind)
     schema = stream.get("json_schema")
     properties = schema.get("properties") if isinstance(schema, Mapping) else None
-    columns = tuple(properties) if isinstance(properties, Mapping) else ()
+    properties = properties if isinstance(properties, Mapping) else {}
+    columns = tuple(properties)
     key, key_columns = _key(configured, settings, kind, columns)
     namespace = stream.get("namespace")
     return Target(
@@ -134,6 +137,16 @@ def _target(configured: Any, given: Mapping[str, StreamSettings], objects: Mappi
         columns,
         settings.fields,
         key_columns,
+        frozenset(column for column in columns if _is_moment(properties[column])),
+    )
+
+
+def _is_moment(schema: Any) -> bool:
+    """Whether a column has times with an offset, which is what a time is where the schema does not say otherwise."""
+    return (
+        isinstance(schema, Mapping)
+        and schema.get("format") == "date-time"
+        and schema.get("airbyte_type") != "timestamp_without_timezone"
     )
 
 

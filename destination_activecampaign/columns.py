@@ -95,7 +95,7 @@ class Columns:
         """The field that a column of a record is written to; None where it is written to none, which is said once."""
         if column not in self._found:
             match = self._match(column)
-            if match is None:
+            if match is None and not any(form(other) == form(column) for other in self._found):
                 LOGGER.warning(
                     "Stream %s: the column %s is left out, as no field has this name. Name its field under Streams in "
                     "the configuration if it has one.",

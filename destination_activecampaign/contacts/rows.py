@@ -1,22 +1,25 @@
 """From a row of a stream to the change that it makes to a contact, or to why it cannot be written."""
 
 import json
+import logging
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from decimal import Decimal
 from typing import Any
 
-from activecampaign_client.custom_fields import Definition, UnknownOption, render
+from activecampaign_client.custom_fields import UnknownOption, render
 from activecampaign_client.values import write_text
 from destination_activecampaign.catalog import Mode, Target
-from destination_activecampaign.columns import Columns, Field
+from destination_activecampaign.columns import Columns, Field, form
 from destination_activecampaign.config import Config
 from destination_activecampaign.contacts import reasons
 from destination_activecampaign.contacts.change import Change, Ending, tags_of
 from destination_activecampaign.contacts.directory import Directory
 from destination_activecampaign.contacts.objects import CONTACT_OBJECTS
+from destination_activecampaign.pyairbyte import with_offsets, without_padding
 from destination_activecampaign.rejections import Rejection
+
+LOGGER = logging.getLogger(__name__)
 
 STANDARD = ("firstName", "lastName", "phone")
 _OBJECTS = {one.name: one for one in CONTACT_OBJECTS}
@@ -58,6 +61,9 @@ class RowReader:
         columns = dict.fromkeys((*target.columns, *target.key_columns))
         self._columns = Columns(target.stream, kind.fields, definitions, target.fields, list(columns))
         self._by_id = target.key == ("id",)
+        # As PyAirbyte's cache spells them.
+        self._moments = frozenset(form(column) for column in target.moments if self._columns.field_of(column))
+        self._said_utc = False
 
     @property
     def uses(self) -> frozenset[str]:
@@ -70,9 +76,21 @@ class RowReader:
     def read(self, row: Mapping[str, Any]) -> Meaning | Rejection:
         """What a row says. Raises ApiError where something that it names cannot be looked up."""
         try:
-            return self._meaning({field.name: (field, value) for field, value in self._columns.read(row).items()})
+            found = self._columns.read(self._with_offsets(row))
+            return self._meaning({field.name: (field, value) for field, value in found.items()})
         except _Rejected as rejected:
             return rejected.rejection
+
+    def _with_offsets(self, row: Mapping[str, Any]) -> Mapping[str, Any]:
+        found = with_offsets(row, self._moments)
+        if found is not row and not self._said_utc:
+            self._said_utc = True
+            LOGGER.warning(
+                "Stream %s: PyAirbyte's cache keeps times without their offsets, so they are taken for UTC. Where the "
+                "source sends others, write with cache=False.",
+                self._target.stream,
+            )
+        return found
 
     @property
     def _is_deletion(self) -> bool:
@@ -145,8 +163,9 @@ class RowReader:
 
     def _custom(self, identifier: str, value: Any) -> tuple[str, list[tuple[str, str]]]:
         definition = self._directory.fields[identifier]
+        unpadded = without_padding(value) if definition.type == "number" else value
         try:
-            return str(render(definition, _unpacked(definition, value))), []
+            return str(render(definition, unpadded)), []
         except UnknownOption as error:
             if "options" not in self._config.create_missing:
                 raise _Rejected(reasons.unknown_option(str(error))) from None
@@ -154,7 +173,7 @@ class RowReader:
         except ValueError as error:
             raise _Rejected(reasons.value_invalid(str(error))) from None
         extended = definition._replace(options=(*definition.options, *created))
-        return str(render(extended, _unpacked(definition, value))), [(identifier, choice) for choice in created]
+        return str(render(extended, unpadded)), [(identifier, choice) for choice in created]
 
     def _account(self, value: Any) -> str:
         name = "" if value is None else _text(value).strip()
@@ -250,14 +269,3 @@ def _items(value: Any) -> Iterator[Any]:
             found = value
     entries: Iterable[Any] = found if isinstance(found, (list, tuple)) else [found]
     return (entry for entry in entries if entry is not None and entry != "")
-
-
-def _unpacked(definition: Definition, value: Any) -> Any:
-    """A number as `render` takes it, without the zeros that PyAirbyte's cache appends.
-
-    >>> _unpacked(Definition("1", "Size", "number", "SIZE"), "1.500000000")
-    '1.5'
-    """
-    if definition.type == "number" and isinstance(value, str) and re.fullmatch(r"\s*-?\d+\.\d{9}\s*", value):
-        return f"{Decimal(value.strip()).normalize():f}"
-    return value

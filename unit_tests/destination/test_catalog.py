@@ -153,3 +153,15 @@ def test_a_stream_that_is_there_twice_is_refused() -> None:
 
 def test_settings_of_streams_of_other_connections_do_no_harm() -> None:
     assert target(stream("contacts"), settings=(StreamSettings("orders", object="contacts"),)).stream == "contacts"
+
+
+def test_columns_of_times_with_an_offset_are_known_from_the_schema() -> None:
+    configured = stream("contacts", "email", "day")
+    moment = {"type": ["null", "string"], "format": "date-time"}
+    configured["stream"]["json_schema"]["properties"] |= {
+        "seen": {**moment, "airbyte_type": "timestamp_with_timezone"},
+        "born": moment,
+        "local": {**moment, "airbyte_type": "timestamp_without_timezone"},
+        "odd": None,
+    }
+    assert target(configured).moments == {"seen", "born"}

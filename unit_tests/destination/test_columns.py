@@ -114,12 +114,13 @@ def test_a_field_that_the_user_named_and_that_is_not_there_ends_the_sync() -> No
 
 def test_a_column_without_a_field_is_said_once(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO)
-    found = columns("email", "plan")
+    found = columns("email", "Plan")
+    assert found.field_of("Plan") is None
     for _ in range(2):
         assert found.read({"plan": 1, "email": "a@example.com", "_airbyte_raw_id": "x"}) == {
             found.field_of("email"): "a@example.com"
         }
-    assert [record.message.split(" is left")[0] for record in caplog.records] == ["Stream people: the column plan"]
+    assert [record.message.split(" is left")[0] for record in caplog.records] == ["Stream people: the column Plan"]
 
 
 def test_a_column_that_the_user_leaves_out_is_not_said(caplog: pytest.LogCaptureFixture) -> None:

@@ -1,5 +1,6 @@
 """What a row says."""
 
+import logging
 from typing import Any
 
 import pytest
@@ -50,11 +51,12 @@ def read(
     mode: Mode = Mode.UPSERT,
     key: tuple[str, ...] = ("email",),
     columns: tuple[str, ...] = (),
+    moments: frozenset[str] = frozenset(),
     **config: Any,
 ) -> Meaning | Rejection:
     account = Account(ROOT, "key", 1000)
     Transport(account, lambda: 0.0, lambda moment, path: ANSWERS[path])
-    target = Target("s", None, object_, mode, key, columns or tuple(row))
+    target = Target("s", None, object_, mode, key, columns or tuple(row), moments=moments)
     return RowReader(target, Config(ROOT, "key", **config), Directory(account)).read(row)
 
 
@@ -122,6 +124,8 @@ def test_a_tag_of_a_template_is_no_tag_of_a_contact():
     [
         ("custom_size", "1.500000000", {"2": "1.5"}),
         ("custom_size", "-10.000000000", {"2": "-10"}),
+        ("custom_size", "0E-9", {"2": "0"}),
+        ("custom_size", "1.00E-7", {"2": "0.0000001"}),
         ("size", 3, {"2": "3"}),
         ("Colour", "RED", {"3": "red"}),
         ("4", ["chess", "rowing"], {"4": "||chess||rowing||"}),
@@ -135,6 +139,34 @@ def test_a_tag_of_a_template_is_no_tag_of_a_contact():
 )
 def test_custom_fields(column, value, written):
     assert change({column: value}).values == written
+
+
+def test_a_time_whose_offset_pyairbytes_cache_dropped_is_in_utc(caplog):
+    caplog.set_level(logging.INFO)
+    given = {"custom_seen": "2024-05-06T07:08:09", "custom_plan": "2024-05-06T07:08:09"}
+    cached = {**given, "_airbyte_extracted_at": "2026-11-24T20:00:02.402000"}
+    seen = frozenset({"Custom_Seen"})
+    assert change(cached, moments=seen).values == {"5": "2024-05-06T07:08:09+00:00", "1": "2024-05-06T07:08:09"}
+    assert [one.message for one in caplog.records if "UTC" in one.message] == [
+        "Stream s: PyAirbyte's cache keeps times without their offsets, so they are taken for UTC. Where the source "
+        "sends others, write with cache=False."
+    ]
+    whole = {**cached, "custom_seen": "2024-05-06T07:08:09+02:00"}
+    assert change(whole, moments=seen).values["5"] == "2024-05-06T05:08:09+00:00"
+
+
+@pytest.mark.parametrize(
+    ("more", "moments"),
+    [
+        ({}, {"custom_seen"}),
+        ({"_airbyte_extracted_at": "2026-11-24T20:00:02Z"}, {"custom_seen"}),
+        ({"_airbyte_extracted_at": "2026-11-24T20:00:02.402000"}, set()),
+    ],
+    ids=["not from a cache", "from one that keeps offsets", "a wall clock's time in the schema"],
+)
+def test_any_other_time_without_an_offset_is_rejected(more, moments):
+    row = {"custom_seen": "2024-05-06T07:08:09", **more}
+    assert code(row, moments=frozenset(moments)) == "value_invalid"
 
 
 def test_null_and_absent_columns_of_the_schema_clear_where_that_is_asked_for():
