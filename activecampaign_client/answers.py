@@ -42,7 +42,7 @@ class Request:
     stream: str = ""
     # What an administrator has to grant for it, as in "the Deals permission".
     permission: str = ""
-    # A 404 only says that what was asked for was deleted meanwhile.
+    # A 404 only says that what was asked for was deleted meanwhile; where it is read, a second one has to say so too.
     may_be_gone: bool = False
     # A refusal of what is asked (400, 404, 409, 422) is an answer like any other: a row may be at fault.
     may_be_refused: bool = False
@@ -249,6 +249,9 @@ def judge(
     <Action.FAIL: 'fail'>
     """
     limits = limits or Limits()
+    if _may_not_be_gone(outcome, attempts, request):
+        passing = Verdict(Action.RETRY, f"{root}/api/3/{request.path} answered with HTTP {_status_of(outcome)}.")
+        return _again(passing, attempts, limits.attempts)
     verdict = _of(outcome, request, root)
     if verdict.action is not Action.RETRY:
         odd = _of_oddness(outcome, request, answered_before)
@@ -306,6 +309,15 @@ def gave_up(why: str, seconds: float) -> Verdict:
 def is_repeatable(request: Request) -> bool:
     """Whether sending it a second time does no more than sending it once."""
     return request.repeatable or request.method in ("GET", "HEAD", "PUT", "PATCH", "DELETE")
+
+
+def _may_not_be_gone(outcome: Answer | requests.RequestException, attempts: Attempts, request: Request) -> bool:
+    """Whether only one answer says that what is read is gone: an accident would leave out all that is there.
+
+    Whether requests of this kind were answered well says nothing: the first ones are under way at the same time.
+    """
+    is_gone = isinstance(outcome, Answer) and outcome.is_gone
+    return is_gone and request.may_be_gone and request.method == "GET" and attempts.ended_with(404) < 2
 
 
 def _again(verdict: Verdict, attempts: Attempts, limit: int) -> Verdict:

@@ -47,6 +47,9 @@ class Witness:
 
     Those of `broken` contacts are not expected from streams that are read contact by contact. `narrow` streams have
     only some of the fields of their rows. `rows_change` while they are read.
+
+    It watches the account (see Account.watch), and so may others from before the first change to it: a row that was put
+    there meanwhile is another one, also where it got the id of one that is gone.
     """
 
     def __init__(
@@ -65,21 +68,25 @@ class Witness:
         self._narrow = narrow
         self._rows_change = rows_change
         self._before = {stream: rows_by_key(account, stream, right) for stream in streams}
-        self._gone = {name: _all_ids(account, name) - account.ids(name) for name in {*map(_resource, self._before)}}
+        resources = {*map(_resource, self._before)}
+        self._gone = {name: _all_ids(account, name) - account.ids(name) for name in resources}
         self._after: dict[str, Rows] = {}
+        self._lasting: dict[str, set[Key]] = {}
+        account.watch(sorted({_origin(account, name) for name in (*resources, "contacts", "geoIps")}))
 
     def look_again(self) -> None:
         """Note the rows that are there now, when nobody reads or changes them any more."""
         self._after = {stream: rows_by_key(self._account, stream, self._right) for stream in self._before}
+        self._lasting = {stream: _lasting_keys(self._account, stream, rows) for stream, rows in self._after.items()}
 
     def findings(self, stream: str, safe: Iterable[JsonObject], others: Iterable[JsonObject] = ()) -> Findings:
         """What is wrong with a stream's records: the `safe` ones, and others that need not have been kept."""
         safe = list(safe)
-        before, after = self._before[stream], self._after[stream]
+        before, after, lasting = self._before[stream], self._after[stream], self._lasting[stream]
         came = {key_of(stream, record) for record in safe}
-        expected = (key for key, row in before.items() if key in after and not self._is_broken(stream, key, row))
+        expected = (key for key, row in before.items() if key in lasting and not self._is_broken(stream, key, row))
         lost = [key for key in expected if key not in came]
-        unchanged = {key: row for key, row in before.items() if after.get(key) == row}
+        unchanged = {key: row for key, row in before.items() if key in lasting and after[key] == row}
         invented = [
             wrong for record in (*safe, *others) if (wrong := self._wrong_in(stream, record, unchanged)) is not None
         ]
@@ -100,15 +107,13 @@ class Witness:
         return None
 
     def _is_broken(self, stream: str, key: Key, row: JsonObject) -> bool:
-        if stream not in STREAMS or not is_per_contact(stream):
-            return False
-        return (key[0] if len(key) > 1 else owner_of(stream, row)) in self._broken
+        return _contact_of(stream, key, row) in self._broken
 
     def _ever_was(self, stream: str, key: Key) -> bool:
         if key in self._before[stream] or key in self._after[stream]:
             return True
         resource = _resource(stream)
-        return key[-1] in _all_ids(self._account, resource) - self._gone[resource]
+        return key[-1] in _all_ids(self._account, resource) - (self._gone[resource] - _new_ids(self._account, resource))
 
 
 def rows_by_key(account: Account, stream: str, right: str = "full") -> Rows:
@@ -118,11 +123,42 @@ def rows_by_key(account: Account, stream: str, right: str = "full") -> Rows:
     if stream in SHARED:
         contacts = account.ids("contacts")
         addresses = account.ids(resource_of(stream))
-        pairs = {(str(row["contact"]), str(row["geoaddrid"])) for row in account.rows("geoIps")}
-        return {pair: {} for pair in pairs if pair[0] in contacts and pair[1] in addresses}
+        return {pair: {} for pair in _pairs(account) if pair[0] in contacts and pair[1] in addresses}
     if is_per_contact(stream):
         return {key_of(stream, {"contact": contact, **row}): row for contact, row in _by_contact(account, stream)}
     return {key_of(stream, row): row for row in rows_of(account, stream, right)}
+
+
+def _pairs(account: Account, without: Collection[str] = ()) -> set[Key]:
+    """The contacts with the addresses that they share, as rows say it whose ids are not among those to leave out."""
+    rows = (row for row in account.rows("geoIps") if str(row["id"]) not in without)
+    return {(str(row["contact"]), str(row["geoaddrid"])) for row in rows}
+
+
+def _lasting_keys(account: Account, stream: str, rows: Rows) -> set[Key]:
+    """Which rows of those there now nobody put there since the account is watched, nor the contact that they are of."""
+    new, contacts = _new_ids(account, _resource(stream)), _new_ids(account, "contacts")
+    keys = {key for key, row in rows.items() if key[-1] not in new and _contact_of(stream, key, row) not in contacts}
+    return keys & _pairs(account, without=_new_ids(account, "geoIps")) if stream in SHARED else keys
+
+
+def _new_ids(account: Account, resource: str) -> set[str]:
+    """The ids that were given to new rows since the account is watched, some of them not for the first time."""
+    watch = account.watches.get(_origin(account, resource))
+    return set(watch.inserted) if watch else set()
+
+
+def _origin(account: Account, resource: str) -> str:
+    """The resource whose rows it shows, where it has none of its own: those are the ones that change."""
+    origin = account.store(resource).origin
+    return origin.name if origin else resource
+
+
+def _contact_of(stream: str, key: Key, row: JsonObject) -> str | None:
+    """The contact by which a row is read; None in a stream that is not read contact by contact."""
+    if stream not in STREAMS or not is_per_contact(stream):
+        return None
+    return key[0] if len(key) > 1 else owner_of(stream, row)
 
 
 def _by_contact(account: Account, stream: str) -> Iterator[tuple[str, JsonObject]]:

@@ -12,7 +12,7 @@ import pytest
 
 from benchmarks import chaos_judge, chaos_plan
 from benchmarks.chaos import Result, Stream, read, table_rows
-from benchmarks.chaos_judge import Witness, disagreements, kept, states_after
+from benchmarks.chaos_judge import Findings, Witness, disagreements, kept, states_after
 from benchmarks.chaos_plan import TROUBLES, families, plan_of, streams_of
 from emulator import Account
 from integration_tests.source.connector import Output
@@ -64,6 +64,50 @@ def test_a_row_that_never_was_is_invented_and_one_that_was_there_for_a_moment_is
         account.delete("tags", new)
 
     assert found_in("tags", for_a_moment) == ([], [])
+
+
+def test_a_row_that_gets_the_id_of_a_deleted_one_is_another_row() -> None:
+    def instead(account: Account, rows: Rows) -> None:
+        rows.pop(-1)
+        account.delete("tags", "5")
+        assert account.insert("tags") == "5"
+
+    assert found_in("tags", instead, reuse_ids=True) == ([], [])
+
+
+def test_the_rows_of_a_contact_that_gets_the_id_of_a_deleted_one_are_not_expected() -> None:
+    # Of what belongs to contacts, notes stay when they go.
+    account = Account("small", contacts=20, rows={"notes": 30}, reuse_ids=True)
+    last = max(account.ids("contacts"), key=int)
+    witness = Witness(account, ["contact_notes"])
+    account.delete("contacts", last)
+    assert account.insert("contacts") == last
+    witness.look_again()
+    others = [note for note in account.rows("notes") if note["relid"] != last]
+    assert len(others) < len(account.rows("notes"))
+    assert witness.findings("contact_notes", others) == Findings([], [])
+
+
+def test_an_address_that_a_contact_had_lost_meanwhile_is_not_expected() -> None:
+    account = Account("small", contacts=20, rows={"geoIps": 5, "geoAddresses": 1})
+    witness = Witness(account, ["geo_addresses"])
+    row, *_ = account.rows("geoIps")
+    account.delete("geoIps", row["id"])
+    account.insert("geoIps", contact=row["contact"], geoaddrid=row["geoaddrid"])
+    witness.look_again()
+    there = chaos_judge.rows_by_key(account, "geo_addresses")
+    lost = witness.findings("geo_addresses", []).lost
+    assert len(lost) == len(there) - 1 > 0
+
+
+def test_an_id_that_was_given_again_for_a_moment_is_not_invented() -> None:
+    account = Account("small", contacts=20, rows={"tags": 5}, gone={"tags": 1}, reuse_ids=True)
+    witness = Witness(account, ["tags"])
+    assert "5" not in account.ids("tags")
+    rows = [*account.rows("tags"), {"id": account.insert("tags")}]
+    account.delete("tags", "5")
+    witness.look_again()
+    assert (rows[-1]["id"], witness.findings("tags", rows)) == ("5", Findings([], []))
 
 
 def test_a_value_that_a_row_never_had_is_invented_and_that_of_a_row_that_changes_is_not_looked_at() -> None:

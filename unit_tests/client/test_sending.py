@@ -365,10 +365,27 @@ def test_rows_beside_a_message_are_rows():
     assert (len(sync.answered), len(sync.transport.requests)) == (5, 5)
 
 
-def test_a_contact_that_is_gone_is_no_oddness():
-    requests_ = [Request(f"contacts/{number}/notes", stream="notes", may_be_gone=True) for number in range(3)]
-    sync = Sync(lambda now, path: (404, {"message": "No Result found"}) if "/1/" in path else TAGS).run(requests_)
-    assert (len(sync.answered), len(sync.transport.requests)) == (3, 3)
+GONE = (404, {"message": "No Result found for Subscriber with id 1"})
+
+
+@pytest.mark.parametrize("gone", [0, 1])
+@pytest.mark.parametrize("times", [1, 99])
+def test_a_contact_is_gone_where_a_second_answer_says_so_too(gone, times):
+    asked: list[str] = []
+
+    def says(now: float, path: str) -> Said:
+        asked.append(path)
+        return GONE if path == f"contacts/{gone}/notes" and asked.count(path) <= times else TAGS
+
+    contacts = [Request(f"contacts/{number}/notes", stream="notes", may_be_gone=True) for number in range(3)]
+    sync = Sync(says).run(contacts)
+    assert (len(sync.answered), sync.failed) == (3, [])
+    assert asked == [f"contacts/{number}/notes" for number in sorted([0, 1, 2, gone])]
+
+
+def test_what_is_to_be_deleted_and_is_gone_is_not_asked_for_again():
+    sync = Sync(lambda now, path: GONE).run([Request("contacts/1", method="DELETE", may_be_gone=True)])
+    assert (len(sync.answered), len(sync.transport.requests)) == (1, 1)
 
 
 def test_one_listing_says_nothing_about_another_of_the_same_stream():

@@ -108,10 +108,19 @@ def test_given_a_contact_that_failed_and_is_gone_when_read_again_then_it_is_forg
     assert "failed_contacts" not in cursor(output)
 
 
-def test_given_a_contact_deleted_meanwhile_when_read_then_nothing_is_said(api, today):
+def test_given_a_contact_deleted_meanwhile_when_read_then_nothing_is_said(api, today, pauses):
     serve(api, people(5), {"3": 404})
     output = read(STREAM)
     assert goals(output) == ["10", "20", "40", "50"]
+    assert status(output) == "COMPLETE"
+
+
+def test_given_a_contact_that_is_gone_by_one_answer_alone_when_read_then_its_rows_arrive(api, today, pauses):
+    serve(api, people(3))
+    once = [{"status_code": 404, "json": {"message": "no"}}, {"json": goal_of}]
+    api.get(f"{CONTACTS}/2/contactGoals", once)
+    output = read(STREAM)
+    assert goals(output) == ["10", "20", "30"]
     assert status(output) == "COMPLETE"
 
 
