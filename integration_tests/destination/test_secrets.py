@@ -30,7 +30,7 @@ def test_check_and_discover_do_not_print_it(configure: Configure, repeater: str)
 def test_a_write_does_neither_print_nor_keep_it(configure: Configure, tmp_path: Path) -> None:
     of_the_key = FORMS[: len(FORMS) // 2]  # the others are of what was pasted around it
     rows = [record(email=form, do="reject") for form in of_the_key]
-    with server(answering(200, '{"user": {}}')) as (url, _):
+    with server(answering(200, '{"user": {"id": "1"}}')) as (url, _):
         destination = configure(api_url=url, api_key=PASTED, rejected_records=str(tmp_path / "rejected"))
         done = destination.write(configured("contacts"), [*rows, record(do=f"raise {FORMS}"), state()], FAKE)
     kept = (tmp_path / "rejected" / "rejected.jsonl").read_text()

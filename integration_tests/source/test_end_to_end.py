@@ -241,8 +241,11 @@ def test_given_a_redirect_to_another_host_when_checked_then_the_key_stays(emulat
         output = connect(emulator).check()
         assert "redirects to another address" in refused(output)
         assert elsewhere.requests == []
-        read = read_everything(connect(emulator, deals_access="full", custom_fields="off"), "tags")
-        assert read.exit_code == 1
+        connector = connect(emulator, deals_access="full", custom_fields="off")
+        tags = {"name": "tags", "json_schema": {}, "supported_sync_modes": ["full_refresh"]}
+        for output in (connector.discover(), connector.read(configured([tags]))):
+            assert output.exit_code == 1
+            assert "redirects to another address" in output.text
         assert elsewhere.requests == []
 
 

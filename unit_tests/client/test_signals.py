@@ -29,9 +29,9 @@ def start(program: str, stdout: int, through: str = "{}", **options: Any) -> sub
     """A process that takes over stdout and then runs the program; `through` is what a shell runs for it."""
     head = "import sys, threading, time\nfrom activecampaign_client.signals import take_over_stdout\n"
     command = shlex.join([sys.executable, "-c", f"{head}take_over_stdout()\n{program}"])
-    return subprocess.Popen(  # noqa: S602 - our own command
-        through.format(f"exec {command}"), shell=True, cwd=ROOT, stdout=stdout, stderr=subprocess.PIPE, **options
-    )
+    # Whoever runs these tests may ignore signals, as `nohup` and `&` do, and a child would, too.
+    shell = ["env", "--default-signal=HUP,INT,TERM", "sh", "-c", through.format(f"exec {command}")]
+    return subprocess.Popen(shell, cwd=ROOT, stdout=stdout, stderr=subprocess.PIPE, **options)  # noqa: S603
 
 
 def assert_ends(process: subprocess.Popen[bytes], status: int) -> None:

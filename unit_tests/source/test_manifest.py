@@ -30,6 +30,7 @@ def discovered():
     """The streams of an account without custom fields and custom objects."""
     with requests_mock.Mocker() as mocker:
         mocker.get(f"{API}/customObjects/schemas", status_code=404, json={})
+        mocker.get(f"{API}/users/me", json={"user": {"id": "1"}})
         return discover(config(deals_access="full"))
 
 
