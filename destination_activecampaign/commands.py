@@ -12,9 +12,11 @@ from airbyte_cdk.logger import init_logger
 from airbyte_cdk.models import AirbyteMessageSerializer, FailureType
 from airbyte_cdk.utils.traced_exception import AirbyteTracedException
 
+from activecampaign_client.command_line import not_opened, parsed
 from activecampaign_client.errors import ApiError
 from destination_activecampaign.destination import DestinationActiveCampaign
 
+COMMANDS = ("spec", "check", "discover", "write")
 FILES = {"config", "catalog"}
 
 
@@ -29,18 +31,18 @@ def run_command(arguments: Sequence[str]) -> None:
     for name in ("activecampaign_client", "destination_activecampaign"):
         logging.getLogger(name).setLevel(logging.INFO)
     destination = DestinationActiveCampaign()
-    parsed = destination.parse_args(list(arguments))
-    files = {path for name, path in vars(parsed).items() if name in FILES}
+    asked = parsed(destination.parse_args, arguments, COMMANDS)
+    files = {name: path for name, path in vars(asked).items() if name in FILES}
     try:
-        for message in destination.run_cmd(parsed):
+        for message in destination.run_cmd(asked):
             print(orjson.dumps(AirbyteMessageSerializer.dump(message)).decode())
     except ApiError as error:
         logger.error(str(error))
         _traced(error).emit_message()
         _end()
     except OSError as error:
-        if error.filename in files:
-            sys.exit(f"The file {error.filename} cannot be opened: {error.strerror}.")
+        if sentence := not_opened(error, files):
+            sys.exit(sentence)
         _report()
     except Exception:
         _report()

@@ -106,7 +106,7 @@ class DestinationActiveCampaign(Destination):
         return Sync(targets, usable, account, writer_of, emit)
 
     def parse_args(self, args: list[str]) -> argparse.Namespace:
-        """The command and its files. Raises SystemExit with a sentence where there is no command."""
+        """The command and its files."""
         parser = argparse.ArgumentParser(prog="destination-activecampaign")
         commands = parser.add_subparsers(title="commands", dest="command")
         for name, says, files in (
@@ -118,10 +118,7 @@ class DestinationActiveCampaign(Destination):
             command = commands.add_parser(name, help=says)
             for file in files:
                 command.add_argument(f"--{file}", required=True, help=f"path to the JSON file of the {file}")
-        parsed = parser.parse_args(args)
-        if not parsed.command:
-            sys.exit("Say what to do: spec, check, discover or write. More with --help.")
-        return parsed
+        return parser.parse_args(args)
 
     def run_cmd(self, parsed_args: argparse.Namespace) -> Iterator[AirbyteMessage]:
         """Run a command; what the CDK has a message for is given back, the rest is printed. Raises ApiError."""

@@ -125,8 +125,48 @@ def test_no_command() -> None:
     assert refused() == "Say what to do: spec, check, discover or write. More with --help.\n"
 
 
+UNKNOWN = (
+    "The arguments have something in them that the connector does not know. It takes spec, check, discover or "
+    "write, and all settings, the API key too, from the file that --config names. More with --help.\n"
+)
+KEY = "k3y0fn0b0dy1234567890"
+INLINE = json.dumps({"api_url": "https://acme.api-us1.com", "api_key": KEY})
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["check", "--config", INLINE], "--config wants the name of a file, not what it holds ("),
+        (["discover", f"--config={INLINE * 9}"], "--config wants the name of a file, not what it holds ("),
+        (["check", "--config", KEY], "--config wants the name of a file, not what it holds ("),
+        (
+            ["write", "--config", "CONFIG", "--catalog", INLINE],
+            "--catalog wants the name of a file, not what it holds (",
+        ),
+        (["check", "--config", "CONFIG", "--api_key", KEY], UNKNOWN),
+        (["spec", "--config", INLINE], UNKNOWN),
+        ([KEY], UNKNOWN),
+        (["check"], "The command is not complete: the following arguments are required: --config.\n"),
+    ],
+)
+def test_a_key_on_the_command_line_is_not_repeated(tmp_path: Path, arguments: list[str], said: str) -> None:
+    file = tmp_path / "config.json"
+    file.write_text(INLINE)
+    done = subprocess.run(
+        [sys.executable, "-m", REAL, *(str(file) if one == "CONFIG" else one for one in arguments)],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert done.stderr.startswith(said)
+    assert KEY not in done.stdout + done.stderr
+
+
 def test_an_unknown_command() -> None:
-    assert "invalid choice: 'read'" in refused("read")
+    assert refused("read") == UNKNOWN
 
 
 @pytest.mark.parametrize("command", ["check", "discover", "write"])
