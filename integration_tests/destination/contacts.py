@@ -12,7 +12,8 @@ from destination_activecampaign.catalog import Mode, Target
 from destination_activecampaign.config import Config
 from destination_activecampaign.contacts.importer import Durations
 from destination_activecampaign.contacts.pipeline import ContactsWriter
-from destination_activecampaign.objects import OBJECTS
+from destination_activecampaign.directory import Directory
+from destination_activecampaign.objects import Objects
 from destination_activecampaign.rejections import Rejection
 from destination_activecampaign.writer import Outcome, Row
 from emulator import Account, Emulator
@@ -146,6 +147,8 @@ class World:
             client,
             settings,
             written.settle,
+            Directory(client),
+            lambda: None,
             durations=Durations(0.05, shortest=0.02),
             longest_batch=self.longest_batch,
         )
@@ -198,4 +201,6 @@ def target_of(
     columns: Sequence[str] | None = None,
 ) -> Target:
     names = dict.fromkeys(name for row in rows for name in row) if columns is None else columns
-    return Target(f"{object_} {mode.value}", None, object_, mode, tuple(key) or OBJECTS[object_].keys[0], tuple(names))
+    kind = Objects().named(object_)
+    assert kind
+    return Target(f"{object_} {mode.value}", None, object_, mode, tuple(key) or kind.keys[0], tuple(names))

@@ -9,6 +9,7 @@ from activecampaign_client.account import Account
 from activecampaign_client.errors import ApiError
 from destination_activecampaign.catalog import Target
 from destination_activecampaign.config import Config
+from destination_activecampaign.directory import Directory
 from destination_activecampaign.rejections import Rejection
 from destination_activecampaign.writer import Outcome, Row, Settle
 
@@ -66,5 +67,7 @@ class FakeWriter:
         thread.join()
 
 
-def fake_writer_of(targets: Sequence[Target], account: Account, config: Config, settle: Settle) -> FakeWriter:
+def fake_writer_of(
+    targets: Sequence[Target], account: Account, config: Config, settle: Settle, directory: Directory | None = None
+) -> FakeWriter:
     return FakeWriter(settle)
