@@ -2,13 +2,13 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
-from decimal import Decimal, InvalidOperation
 from typing import Any, NamedTuple
 
-from activecampaign_client.custom_fields import MULTIPLE, Definition, parse
+from activecampaign_client.custom_fields import Definition
 from destination_activecampaign.catalog import Mode
 from destination_activecampaign.contacts.change import Change, Ending
 from destination_activecampaign.contacts.known import LEFT, SUBSCRIBED, UNSUBSCRIBED, Contact
+from destination_activecampaign.same import is_same
 
 Fields = Mapping[str, Definition]
 
@@ -23,38 +23,6 @@ def not_subscribed(change: Change, contact: Contact) -> dict[str, str]:
     return {
         one: contact.lists[one] for one, wanted in change.lists.items() if wanted and contact.lists.get(one) in LEFT
     }
-
-
-def is_same(one: Definition | None, wanted: str, stored: Any) -> bool:
-    """Whether a value that is to be written says the same as one that the API sent.
-
-    Times are compared as instants, since the API gives them in the account's time zone, choices as sets, numbers as
-    decimals; whatever else as texts.
-
-    >>> when, size = Definition("1", "When", "datetime", "WHEN"), Definition("2", "Size", "number", "SIZE")
-    >>> is_same(when, "2020-05-19T07:45:00+00:00", "2020-05-19T02:45:00-05:00"), is_same(size, "7.50", "7.5")
-    (True, True)
-    """
-    if one is None or wanted == stored:
-        return wanted == ("" if stored is None else str(stored))
-    if one.type == "number":
-        return bool(_decimal(wanted) == _decimal(stored))
-    try:
-        left, right = parse(one.type, wanted, one.options), parse(one.type, stored, one.options)
-    except ValueError:
-        return False
-    if one.type in MULTIPLE:
-        return set(left or ()) == set(right or ())
-    return bool(left == right)
-
-
-def _decimal(value: Any) -> Any:
-    """A number as one that is compared by its value; anything else as its text."""
-    text = "" if value is None else str(value).strip()
-    try:
-        return Decimal(text)
-    except InvalidOperation:
-        return text
 
 
 class Difference(NamedTuple):

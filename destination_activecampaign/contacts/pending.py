@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
+from destination_activecampaign import turns
 from destination_activecampaign.catalog import Target
 from destination_activecampaign.contacts.change import Change, merge
 from destination_activecampaign.contacts.known import Contact, key_of
@@ -55,32 +56,4 @@ def merged(pendings: Iterable[Pending]) -> list[Pending]:
     >>> [one.change.values for one in merged(ann)]
     [{'1': 'y'}]
     """
-    found: list[Pending] = []
-    last: dict[str, Pending] = {}
-    for one in pendings:
-        before = last.get(one.key)
-        both = merge(before.change, one.change) if before and before.keys == one.keys else None
-        if before and both:
-            before.change = both
-            before.rows += one.rows
-        else:
-            found.append(one)
-            last.update(dict.fromkeys(one.keys, one))
-    return found
-
-
-def ready(pendings: Iterable[Pending], busy: Iterable[str]) -> tuple[list[Pending], list[Pending]]:
-    """Those that may be written now, and those that have to wait, for one of the first or for one of the `busy` keys.
-
-    >>> ann = [Pending("a@example.com", Change("a@example.com"), []) for _ in range(2)]
-    >>> now, later = ready(ann, [])
-    >>> len(now), len(later), ready(ann, ["a@example.com"])[0]
-    (1, 1, [])
-    """
-    taken = set(busy)
-    now: list[Pending] = []
-    later: list[Pending] = []
-    for one in pendings:
-        (now if taken.isdisjoint(one.keys) else later).append(one)
-        taken |= one.keys
-    return now, later
+    return turns.merged(pendings, merge)

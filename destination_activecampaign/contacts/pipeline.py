@@ -14,19 +14,21 @@ from destination_activecampaign.catalog import Target
 from destination_activecampaign.config import Config
 from destination_activecampaign.contacts import reasons
 from destination_activecampaign.contacts.change import Change
-from destination_activecampaign.contacts.decision import Load, Way, way_of
 from destination_activecampaign.contacts.delivery import FEWEST_IMPORTED, Delivery, without_contact
 from destination_activecampaign.contacts.differences import needs_to_know
 from destination_activecampaign.contacts.exclusions import Exclusions
-from destination_activecampaign.contacts.hand import BLOCK_BYTES, BLOCK_ROWS, Hand, size_of
 from destination_activecampaign.contacts.importer import LONGEST_BATCH, MOST_CONTACTS, Durations, Importer
 from destination_activecampaign.contacts.knowledge import Knowledge
-from destination_activecampaign.contacts.pending import Pending, Said, merged, ready
+from destination_activecampaign.contacts.pending import Pending, Said, merged
 from destination_activecampaign.contacts.reader import ACCOUNTS, FIELD_VALUES, LISTS, TAGS, ContactReader
 from destination_activecampaign.contacts.rows import Meaning, RowReader
 from destination_activecampaign.contacts.singly import SingleWriter
+from destination_activecampaign.decision import Load, Way, way_of
 from destination_activecampaign.directory import Directory
+from destination_activecampaign.hand import BLOCK_BYTES, BLOCK_ROWS, Hand, size_of
+from destination_activecampaign.reasons import OPTION_NOT_CREATED
 from destination_activecampaign.rejections import Rejection
+from destination_activecampaign.turns import ready
 from destination_activecampaign.writer import Row, Settle
 
 # Batches that the importer works through at the same time, and requests about one contact each that are under way.
@@ -159,7 +161,7 @@ class ContactsWriter:
             if isinstance(meaning, Meaning) and meaning.new_options:
                 meaning = self._readers[target].read(row.data)
                 if isinstance(meaning, Meaning) and meaning.new_options:
-                    meaning = reasons.OPTION_NOT_CREATED
+                    meaning = OPTION_NOT_CREATED
             if isinstance(meaning, Rejection):
                 self._delivery.settle(target, row, meaning)
             else:

@@ -6,6 +6,7 @@ No sentence has a value of a row: it stands in the log, too.
 from collections.abc import Iterable
 
 from activecampaign_client.answers import Answer, codes_in, said_by
+from destination_activecampaign.reasons import api_refused
 from destination_activecampaign.rejections import Rejection
 
 EMAIL_MISSING = Rejection("email_missing", "The row has no email address, by which its contact is known.")
@@ -21,11 +22,6 @@ UNKNOWN_TAG = Rejection(
 LIST_MISSING = Rejection("list_missing", "The row has no list.")
 UNKNOWN_LIST = Rejection("unknown_list", "The account has no list with this id, string id or name; none is created.")
 AMBIGUOUS_LIST = Rejection("unknown_list", "Several lists of the account have this name: give the id instead.")
-UNKNOWN_ACCOUNT = Rejection(
-    "unknown_account",
-    "The account has no such company account. Create it there, or let create_missing in the configuration have "
-    "accounts.",
-)
 EXCLUDED = Rejection("excluded", "The email address is on the account's exclusion list.")
 BOUNCED = Rejection("bounced", "Messages to the email address have bounced, and ActiveCampaign imports it no more.")
 LIST_BOUNCED = Rejection(
@@ -38,29 +34,6 @@ RESUBSCRIBE_REFUSED = Rejection(
     "The contact has unsubscribed from the list, and the configuration does not let it be subscribed again; whatever "
     "else the row says was written.",
 )
-
-
-def value_invalid(sentence: str) -> Rejection:
-    """A value that its field does not take; the sentence names the field."""
-    return Rejection("value_invalid", sentence)
-
-
-def unknown_option(sentence: str) -> Rejection:
-    """A choice that its field does not offer; the sentence names the field."""
-    return Rejection(
-        "unknown_option", f"{sentence} Add the option there, or let create_missing in the configuration have options."
-    )
-
-
-def not_written(fields: Iterable[str]) -> Rejection:
-    """The API said that it has written the row, and what it shows since is something else."""
-    return Rejection(
-        "not_written",
-        f"ActiveCampaign accepted the contact, but has other values than the row in: {', '.join(fields)}.",
-    )
-
-
-OPTION_NOT_CREATED = Rejection("unknown_option", "ActiveCampaign did not create an option that the row needs.")
 
 
 def malformed(said: str, sent: Iterable[str]) -> Rejection:
@@ -83,13 +56,3 @@ def refused(answer: Answer, sent: Iterable[str]) -> Rejection:
             if code in _BY_CODE:
                 return _BY_CODE[code]
     return api_refused(said_by(answer), answer.status, sent)
-
-
-def api_refused(said: str, status: int, sent: Iterable[str]) -> Rejection:
-    """
-    >>> api_refused("The value `ann@example.com` could not be saved", 422, ["ann@example.com"]).sentence
-    'ActiveCampaign refused the row (HTTP 422): The value `[...]` could not be saved.'
-    """
-    for value in sorted({text for text in sent if text}, key=len, reverse=True):
-        said = said.replace(value, "[...]")
-    return Rejection("api_refused", f"ActiveCampaign refused the row (HTTP {status}){f': {said}' if said else ''}.")

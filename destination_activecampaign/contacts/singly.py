@@ -8,25 +8,19 @@ from activecampaign_client.account import Account
 from activecampaign_client.answers import Answer, Request
 from activecampaign_client.custom_fields import value_of
 from activecampaign_client.page import objects_in
+from destination_activecampaign.cells import Rejected
 from destination_activecampaign.contacts import reasons
 from destination_activecampaign.contacts.change import Change, Ending
-from destination_activecampaign.contacts.differences import is_same
 from destination_activecampaign.contacts.known import Contact, key_of
 from destination_activecampaign.directory import Directory
+from destination_activecampaign.reasons import not_written
 from destination_activecampaign.rejections import Rejection
+from destination_activecampaign.same import is_same
 from destination_activecampaign.writer import Outcome
 
 # https://developers.activecampaign.com/reference/update-list-status-for-contact: what the account shows as the source
 # of a subscription that follows an unsubscription.
 _SUBSCRIBED_AGAIN = 4
-
-
-class _Refused(Exception):
-    """Ends the writing of a contact."""
-
-    def __init__(self, rejection: Rejection) -> None:
-        super().__init__(rejection.code)
-        self.rejection = rejection
 
 
 class SingleWriter:
@@ -44,7 +38,7 @@ class SingleWriter:
         """
         try:
             return self._written(change, contact)
-        except _Refused as refused:
+        except Rejected as refused:
             return refused.rejection
 
     def _written(self, change: Change, contact: Contact | None) -> Outcome:
@@ -107,7 +101,7 @@ class SingleWriter:
                 if not is_same(fields.get(one), text, stored.get(one))
             ]
         if others:
-            raise _Refused(reasons.not_written(others))
+            raise Rejected(not_written(others))
 
     # ---- what belongs to it
 
@@ -116,7 +110,7 @@ class SingleWriter:
         tag = self._directory.tag_id(name)
         answer = self._send("POST", "contactTags", {"contactTag": {"contact": contact, "tag": tag}})
         if str(_object_in(answer, "contactTag").get("tag")) != tag:
-            raise _Refused(reasons.not_written(["tags"]))
+            raise Rejected(not_written(["tags"]))
 
     def _untag(self, link: str) -> None:
         # https://developers.activecampaign.com/reference/delete-contact-tag
@@ -130,7 +124,7 @@ class SingleWriter:
             body["sourceid"] = _SUBSCRIBED_AGAIN
         answer = self._send("POST", "contactLists", {"contactList": body})
         if str(_object_in(answer, "contactList").get("status")) != str(status):
-            raise _Refused(reasons.not_written(["lists"]))
+            raise Rejected(not_written(["lists"]))
 
     def _account_of(self, contact: str, name: str, known: Contact | None) -> None:
         """Associate the contact with a company account, and with no other: it can only have one."""
@@ -142,7 +136,7 @@ class SingleWriter:
         body = {"accountContact": {"contact": int(contact), "account": int(account)}}
         if link:
             # That it takes another account was not seen, https://developers.activecampaign.com/reference/update-an-association
-            with suppress(_Refused):
+            with suppress(Rejected):
                 answer = self._send("PUT", f"accountContacts/{link}", body)
                 if str(_object_in(answer, "accountContact").get("account")) == account:
                     return
@@ -150,14 +144,14 @@ class SingleWriter:
         # https://developers.activecampaign.com/reference/create-an-account-1
         try:
             associated = [_object_in(self._send("POST", "accountContacts", body), "accountContact")]
-        except _Refused as refused:
+        except Rejected as refused:
             # A second one is refused, also where the first had been written when its connection broke.
             path = f"contacts/{contact}/accountContacts"
             associated = list(self._account.rows(path, "accountContacts", request=self._sample))
             if not associated:
                 raise refused from None
         if account not in [str(link.get("account")) for link in associated]:
-            raise _Refused(reasons.not_written(["account"]))
+            raise Rejected(not_written(["account"]))
 
     # ---- how it is sent
 
@@ -180,7 +174,7 @@ class SingleWriter:
         )
         answer = self._account.send(request)
         if answer.status >= 300 and not (may_be_gone and answer.is_gone):
-            raise _Refused(reasons.refused(answer, _texts_in(body)))
+            raise Rejected(reasons.refused(answer, _texts_in(body)))
         return answer
 
 

@@ -1,7 +1,5 @@
 """All contacts of the account as they were when a sync began, with what it has written since."""
 
-import sqlite3
-import threading
 from collections.abc import Iterable, Sequence
 from dataclasses import astuple
 from itertools import islice
@@ -9,12 +7,13 @@ from itertools import islice
 import orjson
 
 from destination_activecampaign.contacts.known import Contact, key_of
+from destination_activecampaign.kept import Kept, Part
 
 _AT_ONCE = 500
 
 
 class Snapshot:
-    """Contacts by email address and by id, in a temporary database on the disk; safe to share between threads.
+    """Contacts by email address and by id, on the disk; safe to share between threads.
 
     >>> snapshot = Snapshot([Contact("7", "Ann@example.com", {"firstName": "Ann"})])
     >>> snapshot.of(["ann@example.com", "bob@example.com"])["ann@example.com"].standard
@@ -22,52 +21,27 @@ class Snapshot:
     """
 
     def __init__(self, contacts: Iterable[Contact]) -> None:
-        self._lock = threading.Lock()
-        # An empty name is a private file that is gone with the connection.
-        self._contacts = sqlite3.connect("", isolation_level=None, check_same_thread=False)
-        self._contacts.execute("PRAGMA journal_mode = OFF")
-        self._contacts.execute("CREATE TABLE contact (email TEXT PRIMARY KEY, id TEXT, parts BLOB) WITHOUT ROWID")
-        self._contacts.execute("CREATE INDEX by_id ON contact (id)")
+        self._kept = Kept()
         rest = iter(contacts)
         while some := list(islice(rest, _AT_ONCE)):
             self.put(some)
 
     def put(self, contacts: Sequence[Contact]) -> None:
         """Keep these contacts in the place of those with their email addresses."""
-        rows = [(one.key, one.id, orjson.dumps(astuple(one))) for one in contacts]
-        with self._lock:
-            self._contacts.executemany("INSERT OR REPLACE INTO contact VALUES (?, ?, ?)", rows)
+        self._kept.put([Part(one.key, one.key, one.id, orjson.dumps(astuple(one))) for one in contacts])
 
     def forget(self, emails: Sequence[str]) -> None:
         """These contacts are no more."""
-        with self._lock:
-            self._contacts.executemany("DELETE FROM contact WHERE email = ?", [(key_of(email),) for email in emails])
+        self._kept.forget([key_of(email) for email in emails])
 
     def of(self, emails: Sequence[str]) -> dict[str, Contact]:
         """The contacts with these email addresses, by the address in small letters."""
-        found = self._where("email", [key_of(email) for email in emails])
+        found = map(_restored, self._kept.with_keys([key_of(email) for email in emails]))
         return {contact.key: contact for contact in found}
 
     def of_ids(self, ids: Sequence[str]) -> dict[str, Contact]:
         """The contacts with these ids, by id."""
-        return {contact.id: contact for contact in self._where("id", ids)}
-
-    def close(self) -> None:
-        with self._lock:
-            self._contacts.close()
-
-    def _where(self, column: str, values: Sequence[str]) -> list[Contact]:
-        found: list[Contact] = []
-        for start in range(0, len(values), _AT_ONCE):
-            some = values[start : start + _AT_ONCE]
-            marks = ", ".join("?" * len(some))
-            with self._lock:
-                rows = self._contacts.execute(
-                    f"SELECT parts FROM contact WHERE {column} IN ({marks})",  # noqa: S608 - marks only
-                    some,
-                ).fetchall()
-            found += [_restored(parts) for (parts,) in rows]
-        return found
+        return {contact.id: contact for contact in map(_restored, self._kept.with_ids(ids))}
 
 
 def _restored(parts: bytes) -> Contact:

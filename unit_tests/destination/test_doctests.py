@@ -7,8 +7,12 @@ from pathlib import Path
 import pytest
 
 PACKAGE = Path(__file__).parents[2] / "destination_activecampaign"
-# The last one runs the program.
-MODULES = sorted(path.stem for path in PACKAGE.glob("*.py") if path.stem not in ("__init__", "__main__"))
+MODULES = sorted(
+    ".".join(path.relative_to(PACKAGE).with_suffix("").parts)
+    for path in PACKAGE.rglob("*.py")
+    # The last one runs the program.
+    if path.stem not in ("__init__", "__main__")
+)
 
 
 @pytest.mark.parametrize("name", MODULES)

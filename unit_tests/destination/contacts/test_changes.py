@@ -7,10 +7,12 @@ import pytest
 from activecampaign_client.custom_fields import Definition
 from destination_activecampaign.catalog import Mode, Target
 from destination_activecampaign.contacts.change import Change, Ending, merge
-from destination_activecampaign.contacts.differences import difference, for_importer, is_same, needs_to_know
+from destination_activecampaign.contacts.differences import difference, for_importer, needs_to_know
 from destination_activecampaign.contacts.known import Contact, after
-from destination_activecampaign.contacts.pending import Pending, Said, merged, ready
+from destination_activecampaign.contacts.pending import Pending, Said, merged
 from destination_activecampaign.contacts.snapshot import Snapshot
+from destination_activecampaign.same import is_same
+from destination_activecampaign.turns import ready
 from destination_activecampaign.writer import Row
 
 EMAIL = "ann@example.com"

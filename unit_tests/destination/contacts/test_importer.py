@@ -1,15 +1,11 @@
 """What the importer is sent, how it is waited for, and what its answers mean."""
 
-import doctest
-import importlib
 import json
-import pkgutil
 from typing import Any
 
 import pytest
 
 from activecampaign_client.account import Account
-from destination_activecampaign import contacts
 from destination_activecampaign.contacts.change import Change
 from destination_activecampaign.contacts.exclusions import Rules
 from destination_activecampaign.contacts.importer import (
@@ -210,8 +206,3 @@ def test_the_size_of_an_entry_is_that_in_the_request():
 )
 def test_who_is_excluded(exclusion, excluded):
     assert Rules([exclusion]).exclude("ann@example.com", ["5"]) is excluded
-
-
-@pytest.mark.parametrize("name", sorted(one.name for one in pkgutil.iter_modules(contacts.__path__)))
-def test_examples(name):
-    assert doctest.testmod(importlib.import_module(f"{contacts.__name__}.{name}")).failed == 0

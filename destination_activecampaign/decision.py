@@ -10,7 +10,7 @@ from activecampaign_client.account import PAGE_SIZE
 
 
 class Way(Enum):
-    """How it is found out what the account has: by reading all contacts, by asking for each, or not at all."""
+    """How it is found out what the account has: by reading all objects, by asking for each, or not at all."""
 
     WHOLE = "whole"
     EACH = "each"
@@ -21,7 +21,7 @@ class Way(Enum):
 class Load:
     """The changes that are to be written next, counted in requests.
 
-    `ask`: to ask for each contact that they are about. `ask_needy`: for those only that cannot be written otherwise.
+    `ask`: to ask for each object that they are about. `ask_needy`: for those only that cannot be written otherwise.
     `write`: to write the others, as if all of them had to be, and to see what has become of them. `more`: how many
     times as much is expected to be written in this sync, these changes included.
     """
@@ -33,11 +33,11 @@ class Load:
 
 
 def way_of(compare: Literal["auto", "always", "never"], load: Load, count: Callable[[], int]) -> Way:
-    """The way that takes the fewest requests; `count` asks how many contacts the account has, where that matters.
+    """The way that takes the fewest requests; `count` asks how many objects there are, where that matters.
 
     How many of the changes are there already nobody knows before: what is asked counts as if it saved every write.
     Whoever is wrong about that pays at most twice what the best way would have taken, and where it makes no difference,
-    the account is asked, which leaves the contacts alone that need no change.
+    the account is asked, which leaves the objects alone that need no change.
 
     >>> way_of("auto", Load(ask=10_000, ask_needy=0, write=120), lambda: 10_000)
     <Way.WHOLE: 'whole'>
@@ -50,7 +50,7 @@ def way_of(compare: Literal["auto", "always", "never"], load: Load, count: Calla
     elif compare == "never":
         # What cannot be written unasked still has to be asked for.
         del costs[Way.EACH]
-    # To count the contacts takes a request, too.
+    # To count them takes a request, too.
     if min(costs.values()) > 2 and (compare != "never" or load.ask_needy):
         costs[Way.WHOLE] = float(math.ceil(count() / PAGE_SIZE))
     return min(costs, key=lambda way: (costs[way], list(Way).index(way)))

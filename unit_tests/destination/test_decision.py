@@ -2,7 +2,7 @@
 
 import pytest
 
-from destination_activecampaign.contacts.decision import Load, Way, way_of
+from destination_activecampaign.decision import Load, Way, way_of
 
 
 def never() -> int:

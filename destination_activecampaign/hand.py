@@ -1,4 +1,4 @@
-"""What a sync has in hand: rows that were taken and are not settled, and the contacts that are being written."""
+"""What a sync has in hand: rows that were taken and are not settled, and the objects that are being written."""
 
 import sys
 import threading
@@ -34,7 +34,7 @@ class Hand:
             self._changed.notify_all()
 
     def begin(self, keys: Iterable[str]) -> None:
-        """Contacts with these keys are being written from now on."""
+        """Objects with these keys are being written from now on."""
         with self._changed:
             self._busy.update(keys)
 
@@ -53,7 +53,7 @@ class Hand:
         self._wait(lambda: self._rows - rows <= BLOCK_ROWS / 4 and self._bytes - size <= BLOCK_BYTES / 4)
 
     def wait_until_free(self, keys: Iterable[str]) -> None:
-        """Return when nothing is being written to contacts with these keys."""
+        """Return when nothing is being written to objects with these keys."""
         wanted = set(keys)
         self._wait(lambda: wanted.isdisjoint(self._busy))
 
