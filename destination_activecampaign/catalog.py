@@ -27,7 +27,7 @@ class ObjectType:
 
     `keys` are the fields of which one choice is enough, the usual one first. `custom_fields` is the listing
     below /api/3/ of the definitions of its custom fields, where it has such, and `reads` are the listings that writing
-    it needs to see.
+    it needs to see. Where it `is_optional`, not every plan has it, and not every user may see it.
     """
 
     name: str
@@ -36,6 +36,7 @@ class ObjectType:
     fields: Mapping[str, Mapping[str, Any]]
     custom_fields: str = ""
     reads: tuple[str, ...] = ()
+    is_optional: bool = False
 
 
 @dataclass(frozen=True)

@@ -12,11 +12,27 @@ from activecampaign_client.errors import ApiError
 LOGGER = logging.getLogger(__name__)
 
 
+# What the currency of a custom field is called, after the field's id.
+_CURRENCY = " currency"
+
+
 class Field(NamedTuple):
-    """A field of an object: a standard one by its name, or a custom field by its id, with its definition."""
+    """A field of an object: a standard one by its name, or a custom field by its id, with its definition.
+
+    The currency of an amount is a field of its own, `<id> currency`.
+    """
 
     name: str
     definition: Definition | None = None
+
+    @property
+    def is_currency(self) -> bool:
+        return self.definition is not None and self.name.endswith(_CURRENCY)
+
+
+def currency_of(identifier: str) -> str:
+    """The name of the field that has the currency of a custom field."""
+    return f"{identifier}{_CURRENCY}"
 
 
 def form(name: str) -> str:
@@ -52,7 +68,8 @@ class Columns:
     """Which field each column of a stream is written to.
 
     `standard` are the object's own fields, `definitions` its custom fields, `mapping` the fields that the user named
-    for some columns, as a name, tag, title or id; an empty text leaves the column out. A column matches, best first:
+    for some columns, as a name, tag, title or id; an empty text leaves the column out. `titles` are what fields of the
+    object itself are called besides, by their names. A column matches, best first:
     what the user named, a standard field (`firstName`, also as `first_name`), the name that the source gives a custom
     field (`custom_shoe_size`), the id of one, its personalization tag, its title. Names match without regard to case
     and to how PyAirbyte rewrites them.
@@ -76,10 +93,11 @@ class Columns:
         definitions: Iterable[Definition] = (),
         mapping: Mapping[str, str] | None = None,
         schema: Sequence[str] = (),
+        titles: Mapping[str, str] | None = None,
     ) -> None:
         self._stream = stream
         self._mapping = dict(mapping or {})
-        self._ranks = _ranks(list(standard), list(definitions))
+        self._ranks = _ranks(list(standard), list(definitions), titles or {})
         self._found: dict[str, Field | None] = {}
         for column in self._mapping:
             self.field_of(column)
@@ -178,20 +196,34 @@ def is_of_airbyte(column: str) -> bool:
     return column.lower().startswith("_airbyte_")
 
 
-def _ranks(standard: list[str], definitions: list[Definition]) -> list[list[tuple[Field, str]]]:
+def _ranks(
+    standard: list[str], definitions: list[Definition], titles: Mapping[str, str]
+) -> list[list[tuple[Field, str]]]:
     """What fields are called, the best kind of name first; a personalization tag may be written as %TAG%."""
     custom = {one.id: Field(one.id, one) for one in definitions}
     names = Plan.of("columns", definitions).names
     return [
         [(Field(name), spelled) for name in standard for spelled in (name, snake_case(name))],
-        [(custom[key], name) for key, name in names.items()],
+        [
+            *((custom[key], name) for key, name in names.items()),
+            # As the source calls it.
+            *(
+                (Field(currency_of(one.id), one), f"{names[one.id]}_currency")
+                for one in definitions
+                if one.type == "currency"
+            ),
+        ],
         [(field, field.name) for field in custom.values()],
         [(custom[one.id], tag) for one in definitions if one.tag for tag in (one.tag, f"%{one.tag.strip('%')}%")],
-        [(custom[one.id], one.title) for one in definitions if one.title],
+        [
+            *((custom[one.id], one.title) for one in definitions if one.title),
+            *((Field(name), title) for name, title in titles.items() if title),
+        ],
     ]
 
 
 def _called(field: Field) -> str:
     if field.definition is None:
         return field.name
-    return f'the custom field "{field.definition.title or field.definition.tag}" (id {field.name})'
+    called = f'the custom field "{field.definition.title or field.definition.tag}" (id {field.definition.id})'
+    return f"the currency of {called}" if field.is_currency else called

@@ -12,6 +12,7 @@ from activecampaign_client.account import Account
 from activecampaign_client.answers import Request, said_by
 from activecampaign_client.custom_fields import Definition, definitions_in
 from activecampaign_client.errors import ApiError
+from activecampaign_client.page import rows_in
 
 LOGGER = logging.getLogger(__name__)
 
@@ -162,6 +163,44 @@ class Directory:
         body = {"account": {"name": name}}
         return self._found_or_created("accounts", name.casefold(), lambda: self._accounts, "accounts", body, "account")
 
+    def know_accounts(self, ids: Mapping[str, str]) -> None:
+        """All company accounts were read, by their names in small letters."""
+        with self._lock:
+            self._tables["accounts"] = dict(ids)
+
+    def know_account(self, name: str, identifier: str) -> None:
+        """A company account has this name now."""
+        with self._lock:
+            if "accounts" in self._tables:
+                self._tables["accounts"][name.casefold()] = identifier
+
+    def forget_account(self, name: str) -> None:
+        """No company account has this name any more."""
+        with self._lock:
+            self._tables.get("accounts", {}).pop(name.casefold(), None)
+
+    # ---- users and contacts
+
+    def users_called(self, name: str) -> set[str]:
+        """The ids of the users with this id, else with this email address, username or full name."""
+        # https://developers.activecampaign.com/reference/list-all-users
+        wanted = name.strip().casefold()
+        users: list[Mapping[str, Any]] = self._table("users", lambda: list(self._rows("users")))
+        names = [{str(one["id"]): {str(one["id"])} for one in users}, _names_of_users(users)]
+        return next((by[wanted] for by in names if wanted and wanted in by), set())
+
+    def contact_id(self, email: str) -> str:
+        """The id of the contact with an email address; empty where there is none. Asked for once if there is one."""
+        # https://developers.activecampaign.com/reference/list-all-contacts; what is not filtered is compared here.
+        wanted = email.strip().casefold()
+        with self._lock:
+            known: dict[str, str] = self._tables.setdefault("contacts", {})
+        if wanted and wanted not in known:
+            request = Request("contacts", {"email": email.strip()}, stream=self._stream, record_key="contacts")
+            for row in rows_in(self._account.send(request).body, "contacts", "contacts"):
+                known[str(row.get("email") or "").casefold()] = str(row["id"])
+        return known.get(wanted, "")
+
     # ---- how it is asked
 
     def _found_or_created(
@@ -208,3 +247,11 @@ class Directory:
 
     def _rows(self, path: str) -> Any:
         return self._account.rows(path, request=Request(path, stream=self._stream))
+
+
+def _names_of_users(users: Iterable[Mapping[str, Any]]) -> dict[str, set[str]]:
+    names: dict[str, set[str]] = {}
+    for one in users:
+        for name in (one.get("email"), one.get("username"), f"{one.get('firstName')} {one.get('lastName')}"):
+            names.setdefault(str(name or "").strip().casefold(), set()).add(str(one["id"]))
+    return names

@@ -1,10 +1,13 @@
 """What PyAirbyte's cache makes of values on their way, and what they were."""
 
-from collections.abc import Collection, Mapping
+import logging
+from collections.abc import Collection, Iterable, Mapping
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from activecampaign_client.values import to_wall_clock
+
+LOGGER = logging.getLogger(__name__)
 
 # Written beside every row by whatever stores rows for Airbyte: when it was read, in UTC.
 _EXTRACTED_AT = "_airbyte_extracted_at"
@@ -29,6 +32,27 @@ def with_offsets(row: Mapping[str, Any], columns: Collection[str]) -> Mapping[st
         return row
     restored = {column: f"{time}Z" for column in columns if (time := _wall_clock(row.get(column)))}
     return {**row, **restored} if restored else row
+
+
+class Offsets:
+    """Gives the rows of one stream the offsets back (see `with_offsets`), which the log says once."""
+
+    def __init__(self, stream: str, columns: Iterable[str]) -> None:
+        self._stream = stream
+        # As PyAirbyte's cache spells them.
+        self._columns = frozenset(columns)
+        self._said = False
+
+    def restored(self, row: Mapping[str, Any]) -> Mapping[str, Any]:
+        found = with_offsets(row, self._columns)
+        if found is not row and not self._said:
+            self._said = True
+            LOGGER.warning(
+                "Stream %s: PyAirbyte's cache keeps times without their offsets, so they are taken for UTC. Where the "
+                "source sends others, write with cache=False.",
+                self._stream,
+            )
+        return found
 
 
 def _wall_clock(value: Any) -> str | None:

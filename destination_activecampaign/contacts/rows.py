@@ -1,6 +1,5 @@
 """From a row of a stream to the change that it makes to a contact, or to why it cannot be written."""
 
-import logging
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -15,11 +14,9 @@ from destination_activecampaign.contacts import reasons
 from destination_activecampaign.contacts.change import Change, Ending, tags_of
 from destination_activecampaign.contacts.objects import CONTACT_OBJECTS
 from destination_activecampaign.directory import Directory
-from destination_activecampaign.pyairbyte import with_offsets, without_padding
+from destination_activecampaign.pyairbyte import Offsets, without_padding
 from destination_activecampaign.reasons import UNKNOWN_ACCOUNT, unknown_option, value_invalid
 from destination_activecampaign.rejections import Rejection
-
-LOGGER = logging.getLogger(__name__)
 
 STANDARD = ("firstName", "lastName", "phone")
 _OBJECTS = {one.name: one for one in CONTACT_OBJECTS}
@@ -52,9 +49,8 @@ class RowReader:
         columns = dict.fromkeys((*target.columns, *target.key_columns))
         self._columns = Columns(target.stream, kind.fields, definitions, target.fields, list(columns))
         self._by_id = target.key == ("id",)
-        # As PyAirbyte's cache spells them.
-        self._moments = frozenset(form(column) for column in target.moments if self._columns.field_of(column))
-        self._said_utc = False
+        moments = (form(column) for column in target.moments if self._columns.field_of(column))
+        self._offsets = Offsets(target.stream, moments)
 
     @property
     def uses(self) -> frozenset[str]:
@@ -67,21 +63,10 @@ class RowReader:
     def read(self, row: Mapping[str, Any]) -> Meaning | Rejection:
         """What a row says. Raises ApiError where something that it names cannot be looked up."""
         try:
-            found = self._columns.read(self._with_offsets(row))
+            found = self._columns.read(self._offsets.restored(row))
             return self._meaning({field.name: (field, value) for field, value in found.items()})
         except Rejected as rejected:
             return rejected.rejection
-
-    def _with_offsets(self, row: Mapping[str, Any]) -> Mapping[str, Any]:
-        found = with_offsets(row, self._moments)
-        if found is not row and not self._said_utc:
-            self._said_utc = True
-            LOGGER.warning(
-                "Stream %s: PyAirbyte's cache keeps times without their offsets, so they are taken for UTC. Where the "
-                "source sends others, write with cache=False.",
-                self._target.stream,
-            )
-        return found
 
     @property
     def _is_deletion(self) -> bool:

@@ -1,0 +1,26 @@
+"""Why a row of accounts, deals or custom objects is rejected, beyond what any row may be.
+
+No sentence has a value of a row: it stands in the log, too.
+"""
+
+from destination_activecampaign.rejections import Rejection
+
+KEY_MISSING = Rejection("key_missing", "The row has no value in the column by which its record is known.")
+NO_MATCH = Rejection("no_match", "The account has no record with this id, and the id of a new one cannot be chosen.")
+EXISTS = Rejection("exists", "The account has this record already, and the mode insert only creates.")
+NAME_TAKEN = Rejection("exists", "Another company account has this name already.")
+AMBIGUOUS_KEY = Rejection(
+    "ambiguous_key", "Several records of the account have this key, so that it is not known which of them is meant."
+)
+CANNOT_UNSUBSCRIBE = Rejection(
+    "deletion_refused",
+    "Only contacts can be unsubscribed, and the connection does not allow to delete: choose delete under Deletions.",
+)
+UNKNOWN_OWNER = Rejection(
+    "unknown_owner", "The account has no user, or several, with this id, email address, username or name."
+)
+
+
+def unknown_option(sentence: str) -> Rejection:
+    """A choice that its field does not offer; the sentence names the field."""
+    return Rejection("unknown_option", f"{sentence} Add the option in ActiveCampaign, or correct the row.")
