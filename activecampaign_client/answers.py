@@ -279,7 +279,7 @@ def is_answered(outcome: Answer | requests.RequestException) -> bool:
     if not isinstance(outcome, Answer):
         return False
     if 200 <= outcome.status < 300:
-        return outcome.known_good or outcome.is_json
+        return outcome.known_good or outcome.is_json or _is_silent(outcome)
     return outcome.status != requests.codes.request_timeout and outcome.status < 500
 
 
@@ -337,7 +337,7 @@ def _of_answer(answer: Answer, request: Request, root: str) -> Verdict:
     if request.may_be_refused and status in REFUSALS:
         return _ACCEPT
     if 200 <= status < 300:
-        return _ACCEPT if answer.known_good else _of_body(answer, request, root)
+        return _ACCEPT if answer.known_good or _is_silent(answer) else _of_body(answer, request, root)
     if 300 <= status < 400:
         return Verdict(
             Action.FAIL,
@@ -417,6 +417,14 @@ def _of_body(answer: Answer, request: Request, root: str) -> Verdict:
             "config",
         )
     return _ACCEPT
+
+
+def _is_silent(answer: Answer) -> bool:
+    """Whether something was deleted, and nothing is said: custom objects answer so, with 202 and an empty body.
+
+    https://developers.activecampaign.com/reference/delete-record-by-id; with any other status that would be no answer.
+    """
+    return answer.request.method == "DELETE" and answer.status in (202, 204) and not answer.response.content.strip()
 
 
 def _names_user(body: Any) -> bool:

@@ -27,7 +27,8 @@ class ObjectType:
 
     `keys` are the fields of which one choice is enough, the usual one first. `custom_fields` is the listing
     below /api/3/ of the definitions of its custom fields, where it has such, and `reads` are the listings that writing
-    it needs to see. Where it `is_optional`, not every plan has it, and not every user may see it.
+    it needs to see. Where it `is_optional`, not every plan has it, and not every user may see it. Where it
+    `has_custom_keys`, a custom field can be the key, too.
     """
 
     name: str
@@ -37,6 +38,7 @@ class ObjectType:
     custom_fields: str = ""
     reads: tuple[str, ...] = ()
     is_optional: bool = False
+    has_custom_keys: bool = False
 
 
 @dataclass(frozen=True)
@@ -73,6 +75,10 @@ class Target:
 
 class ObjectTypes(Protocol):
     """The objects that rows can be written to."""
+
+    @property
+    def usual(self) -> Sequence[ObjectType]:
+        """Those that every account has, and every user may see."""
 
     def named(self, name: str) -> ObjectType | None:
         """The object of this name, without regard to case and to how PyAirbyte rewrites names.
@@ -199,10 +205,12 @@ def _key(
     for key in kind.keys:
         if set(key) == by_field.keys():
             return key, tuple(by_field[name] for name in key)
+    if kind.has_custom_keys and len(chosen) == 1 and not _standard(chosen[0], settings.fields, kind):
+        return chosen, chosen
     allowed = " or ".join(" and ".join(key) for key in kind.keys)
     raise ValueError(
         f"The key of the stream {settings.stream}, {' and '.join(chosen)}, tells no {kind.name} apart: it has to be "
-        f"{allowed}."
+        f"{allowed}{' or a custom field' if kind.has_custom_keys else ''}."
     )
 
 

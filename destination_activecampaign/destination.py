@@ -62,7 +62,8 @@ class DestinationActiveCampaign(Destination):
         """Prove the key, and the rights that the configured objects need, as far as reading can."""
         try:
             usable = usable_config(config)
-            checking.check(usable, account_of(usable), Objects())
+            account = account_of(usable)
+            checking.check(usable, account, Objects(Directory(account)))
         except ApiError as error:
             return AirbyteConnectionStatus(status=Status.FAILED, message=filter_secrets(str(error)))
         return AirbyteConnectionStatus(status=Status.SUCCEEDED)
@@ -72,7 +73,8 @@ class DestinationActiveCampaign(Destination):
         usable = usable_config(config)
         account = account_of(usable)
         account.send(PROOF)
-        operations = discover.operations(usable, Objects(), Directory(account))
+        directory = Directory(account)
+        operations = discover.operations(usable, Objects(directory), directory)
         return {"type": "DESTINATION_CATALOG", "destination_catalog": {"operations": operations}}
 
     def write(
@@ -98,14 +100,15 @@ class DestinationActiveCampaign(Destination):
 
     def _sync(self, config: Mapping[str, Any], catalog: Any, emit: Emit) -> Sync:
         usable = usable_config(config)
+        account = account_of(usable)
+        directory = Directory(account)
         try:
-            targets = targets_of(catalog, usable, Objects())
+            targets = targets_of(catalog, usable, Objects(directory))
         except ValueError as error:
             raise ApiError(str(error), kind="config") from None
-        account = account_of(usable)
         if targets:
             account.send(PROOF)
-        return Sync(targets, usable, account, partial(writer_of, directory=Directory(account)), emit)
+        return Sync(targets, usable, account, partial(writer_of, directory=directory), emit)
 
     def parse_args(self, args: list[str]) -> argparse.Namespace:
         """The command and its files."""

@@ -16,6 +16,8 @@ from activecampaign_client.page import rows_in
 
 LOGGER = logging.getLogger(__name__)
 
+_CUSTOM_OBJECTS = "access to custom objects"
+
 
 class Directory:
     """The names of an account, safe to share between threads; every method raises ApiError where it has to ask."""
@@ -163,6 +165,10 @@ class Directory:
         body = {"account": {"name": name}}
         return self._found_or_created("accounts", name.casefold(), lambda: self._accounts, "accounts", body, "account")
 
+    def has_account(self, identifier: str) -> bool:
+        """Whether a company account has this id."""
+        return identifier in self._accounts.values()
+
     def know_accounts(self, ids: Mapping[str, str]) -> None:
         """All company accounts were read, by their names in small letters."""
         with self._lock:
@@ -185,7 +191,7 @@ class Directory:
         """The ids of the users with this id, else with this email address, username or full name."""
         # https://developers.activecampaign.com/reference/list-all-users
         wanted = name.strip().casefold()
-        users: list[Mapping[str, Any]] = self._table("users", lambda: list(self._rows("users")))
+        users = self.rows("users")
         names = [{str(one["id"]): {str(one["id"])} for one in users}, _names_of_users(users)]
         return next((by[wanted] for by in names if wanted and wanted in by), set())
 
@@ -200,6 +206,23 @@ class Directory:
             for row in rows_in(self._account.send(request).body, "contacts", "contacts"):
                 known[str(row.get("email") or "").casefold()] = str(row["id"])
         return known.get(wanted, "")
+
+    # ---- whole listings
+
+    def rows(self, listing: str) -> list[Mapping[str, Any]]:
+        """The rows of a short listing, such as that of the pipelines."""
+        rows: list[Mapping[str, Any]] = self._table(f"rows of {listing}", lambda: list(self._rows(listing)))
+        return rows
+
+    @property
+    def schemas(self) -> list[Mapping[str, Any]]:
+        """The schemas of custom objects."""
+        # https://developers.activecampaign.com/reference/list-schemas
+        path = "customObjects/schemas"
+        schemas: list[Mapping[str, Any]] = self._table(
+            path, lambda: list(self._account.rows(path, "schemas", request=Request(path, permission=_CUSTOM_OBJECTS)))
+        )
+        return schemas
 
     # ---- how it is asked
 

@@ -4,14 +4,20 @@ Mapping its columns to the fields of an operation is Airbyte's part ("data activ
 names, and the operation's object as the `destination_object_name` of their stream.
 """
 
+import logging
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 from activecampaign_client.custom_fields import Definition, Plan
+from activecampaign_client.errors import ApiError
 from destination_activecampaign.catalog import Mode, ObjectType, ObjectTypes
 from destination_activecampaign.config import Config
 from destination_activecampaign.directory import Directory
 
+LOGGER = logging.getLogger(__name__)
+
+# Custom fields that may tell objects apart.
+_TYPES_OF_KEYS = frozenset({"text", "hidden", "number"})
 _SYNC_MODES = {
     "append": Mode.UPSERT,
     "append_dedup": Mode.UPSERT,
@@ -21,12 +27,21 @@ _SYNC_MODES = {
 
 
 def operations(config: Config, objects: ObjectTypes, directory: Directory) -> list[dict[str, Any]]:
-    """Every operation on every object, see `operations_on`; as many requests as the custom fields have pages."""
-    return [
-        operation
-        for one in objects
-        for operation in operations_on(one, list(directory.definitions(one.custom_fields).values()), config)
-    ]
+    """Every operation on every object, see `operations_on`; as many requests as the custom fields have pages.
+
+    What not everybody may see is left out where the key's user may not.
+    """
+    found: list[dict[str, Any]] = []
+    for one in objects:
+        try:
+            definitions = list(directory.definitions(one.custom_fields).values())
+        except ApiError as error:
+            if not one.is_optional or error.kind != "config":
+                raise
+            LOGGER.info("Nothing can be written to %s: %s", one.name, error)
+        else:
+            found += operations_on(one, definitions, config)
+    return found
 
 
 def operations_on(kind: ObjectType, definitions: list[Definition], config: Config) -> Iterator[dict[str, Any]]:
@@ -37,16 +52,19 @@ def operations_on(kind: ObjectType, definitions: list[Definition], config: Confi
     fields = dict(kind.fields)
     if kind.custom_fields:
         fields |= Plan.of("columns", definitions, fields).properties()
+    keys = [list(key) for key in kind.keys]
+    if kind.has_custom_keys:
+        names = Plan.of("columns", definitions, kind.fields).names
+        keys += [[names[one.id]] for one in definitions if one.type in _TYPES_OF_KEYS]
     for sync_mode, mode in _SYNC_MODES.items():
         if mode not in kind.modes or (mode is Mode.SOFT_DELETE and config.deletions == "refuse"):
             continue
-        keys = [list(key) for key in kind.keys]
         operation: dict[str, Any] = {"object_name": kind.name, "sync_mode": sync_mode}
         if mode is Mode.SOFT_DELETE:
             operation["json_schema"] = _schema({name: fields[name] for key in keys for name in key}, keys)
         elif sync_mode == "append":
             # Without a key to choose it is the usual one, and every row needs it.
-            operation["json_schema"] = _schema(fields, keys[:1])
+            operation["json_schema"] = _schema(fields, keys if kind.has_custom_keys else keys[:1])
         else:
             operation["json_schema"] = _schema(fields, keys)
         yield operation if sync_mode == "append" else {**operation, "matching_keys": keys}

@@ -302,13 +302,53 @@ class Account:
 
     def add_account_field(self, label: str, kind: str = "text", *, options: Sequence[str] = (), **more: Any) -> str:
         """Define a custom field of accounts and return its id; `kind` may be currency or multiselect besides."""
+        return self._add_entity_field("accountCustomFieldMeta", "ACCT_", label, kind, options, more)
+
+    def add_deal_field(self, label: str, kind: str = "text", *, options: Sequence[str] = (), **more: Any) -> str:
+        """The same for deals."""
+        return self._add_entity_field("dealCustomFieldMeta", "DEAL_", label, kind, options, more)
+
+    def _add_entity_field(
+        self, resource: str, prefix: str, label: str, kind: str, options: Sequence[str], more: Mapping[str, Any]
+    ) -> str:
         columns = {
             "fieldOptions": list(options) or None,
             "fieldDefault": "",
-            "personalization": "ACCT_" + re.sub(r"[^A-Z0-9]+", "_", label.upper()).strip("_"),
+            "personalization": prefix + re.sub(r"[^A-Z0-9]+", "_", label.upper()).strip("_"),
             **more,
         }
-        return self.insert("accountCustomFieldMeta", fieldLabel=label, fieldType=kind, **columns)
+        return self.insert(resource, fieldLabel=label, fieldType=kind, **columns)
+
+    def add_pipeline(self, title: str, stages: Sequence[str] = ("To contact", "Closing"), **more: Any) -> str:
+        """Add a pipeline with its stages and return its id."""
+        with self.lock:
+            group = self.insert("dealGroups", title=title, **{"autoassign": "0", **more})
+            for place, stage in enumerate(stages, 1):
+                self.insert("dealStages", group=group, title=stage, order=str(place))
+            return group
+
+    def add_schema(
+        self, slug: str, fields: Mapping[str, str | Sequence[str]], relationships: Mapping[str, str] | None = None
+    ) -> str:
+        """Define a custom object and return its id.
+
+        `fields` are types by id, or the options of a dropdown; `relationships` are namespaces by id.
+        """
+        described = [
+            {
+                "id": name,
+                "labels": {"singular": name.replace("-", " ").capitalize()},
+                "required": False,
+                **({"type": kind} if isinstance(kind, str) else {"type": "dropdown", "options": _options(kind)}),
+            }
+            for name, kind in fields.items()
+        ]
+        related = [
+            {"id": name, "labels": {"singular": name}, "namespace": namespace, "hasMany": False}
+            for name, namespace in (relationships or {}).items()
+        ]
+        labels = {"singular": slug, "plural": slug}
+        return self.insert("customObjectSchemas", slug=slug, labels=labels, fields=described, relationships=related)
 
     def add_list(self, name: str, stringid: str | None = None, **more: Any) -> str:
         """Add a list and return its id; its string id is made from its name unless given."""
@@ -330,3 +370,7 @@ class Account:
         """Start to record what changes in these resources; earlier records are dropped."""
         with self.lock:
             self.watches = {name: Watch(self.store(name), self.store(name).slots) for name in names}
+
+
+def _options(texts: Sequence[str]) -> list[dict[str, str]]:
+    return [{"id": str(place), "value": text} for place, text in enumerate(texts, 1)]

@@ -222,7 +222,19 @@ class Settings:
     )
     custom_field_save_status: str = field(
         default="success",
-        metadata={"about": "what accounts say of their custom fields; anything but success: these are not saved"},
+        metadata={"about": "what accounts and deals say of their custom fields; but for success: these are not saved"},
+    )
+    new_record_ids: str = field(
+        default="absent",
+        metadata={
+            "about": "the id of a custom object record in the answer to its POST: absent (measured), or there "
+            "(documented)",
+            "one_of": ("absent", "there"),
+        },
+    )
+    new_record_delay: float = field(
+        default=0,
+        metadata={"about": "seconds in which a new custom object record is missing from lists (measured: about 10)"},
     )
 
     # The importer.

@@ -19,6 +19,15 @@ CANNOT_UNSUBSCRIBE = Rejection(
 UNKNOWN_OWNER = Rejection(
     "unknown_owner", "The account has no user, or several, with this id, email address, username or name."
 )
+UNKNOWN_CONTACT = Rejection("unknown_contact", "The account has no contact with this id or email address.")
+UNKNOWN_PIPELINE = Rejection("unknown_pipeline", "The account has no pipeline, or several, with this id or name.")
+UNKNOWN_STAGE = Rejection(
+    "unknown_stage",
+    "The pipeline has no stage, or several pipelines have one, with this id or name: give the pipeline as group, too.",
+)
+DEAL_HIDDEN = Rejection(
+    "deal_hidden", "The key's user may not open the pipeline of the deal, or that pipeline is there no more."
+)
 
 
 def unknown_option(sentence: str) -> Rejection:

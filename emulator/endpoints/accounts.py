@@ -4,19 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..account import Account
 from ..answers import Answer, json_answer
 from ..calls import Call
 from ..contacts import create_account, email_of, find_account, link_of
+from ..entity_values import ACCOUNT, saved
 from ..routing import Routes
 from ..sent import sent, text
-from ..store import ABSENT
 from ..writes import Writes
 from ..writing import refused, shown
 
 routes = Routes()
-
-_VALUES = "accountCustomFieldData"
 
 
 @routes.on("POST", "accounts")
@@ -28,6 +25,7 @@ def create(call: Call) -> Answer:
         raise refused("The account name was not provided.", "name", "field_missing")
     _check_free(call, name, None)
     account_id = create_account(call.account, name, **_columns(given))
+    call.memory.of(Writes).add(call.request, "company create", name)
     return _answer(call, account_id, given, 201, ("name", "accountUrl", "createdTimestamp", "updatedTimestamp"))
 
 
@@ -43,6 +41,7 @@ def update(call: Call) -> Answer:
     columns = {**_columns(given), **({"name": name} if name else {})}
     if columns:
         call.account.update("accounts", account_id, **columns)
+    call.memory.of(Writes).add(call.request, "company update", row["name"])
     return _answer(call, account_id, given, 200, tuple(row))
 
 
@@ -50,7 +49,7 @@ def update(call: Call) -> Answer:
 def delete(call: Call) -> Answer:
     """`{}`; its associations go with it (both recorded)."""
     account_id = call.parts["id"]
-    shown(call, "accounts", account_id)
+    call.memory.of(Writes).add(call.request, "company delete", shown(call, "accounts", account_id)["name"])
     links = call.account.store("accountContacts")
     for index in links.rows_with("account", account_id):
         call.account.delete("accountContacts", links.id_of(index))
@@ -121,32 +120,7 @@ def _columns(given: dict[str, Any]) -> dict[str, str]:
 
 def _answer(call: Call, account_id: str, given: dict[str, Any], status: int, columns: tuple[str, ...]) -> Answer:
     """The answer to a write, after the custom fields that ride in it were saved."""
-    fields = given.get("fields")
-    saved = call.settings.custom_field_save_status
-    sides: dict[str, Any] = {}
-    if isinstance(fields, list):
-        if saved == "success":
-            for field in fields:
-                if isinstance(field, dict):
-                    _put_value(call.account, account_id, field)
-        sides = {
-            "fields": [{**field, "accountId": account_id} for field in fields if isinstance(field, dict)],
-            "customFieldSaveStatus": {"status": saved},
-        }
+    sides = saved(call, ACCOUNT, account_id, given)
     row = shown(call, "accounts", account_id)
     account = {**{key: row[key] for key in columns}, "links": [], **sides, "id": account_id}
     return json_answer({"account": account}, status)
-
-
-def _put_value(account: Account, account_id: str, given: dict[str, Any]) -> None:
-    """Write `{"customFieldId": 9, "fieldValue": ...}`; what is no field is ignored."""
-    field, values = text(given.get("customFieldId")) or "", account.store(_VALUES)
-    if account.store("accountCustomFieldMeta").index_of(field) is None:
-        return
-    columns = {"fieldValue": given.get("fieldValue"), "fieldCurrency": given.get("fieldCurrency", ABSENT)}
-    parent = account.store("accounts").index_of(account_id)
-    for index in values.children_of_parent(parent, account_id):
-        if str(values.value(index, "customFieldId")) == field:
-            account.update(_VALUES, values.id_of(index), **columns)
-            return
-    account.insert(_VALUES, accountId=int(account_id), customFieldId=int(field), **columns)

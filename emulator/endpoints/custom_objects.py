@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import random
 import re
+import time
 from collections.abc import Callable, Sequence
+from typing import Any
 
-from ..answers import Answer, Refusal
+from ..answers import Answer, Refusal, json_answer
 from ..calls import Call
 from ..envelopes import counted, counted_list
 from ..routing import Routes
+from ..sent import sent, text
+from ..writes import Writes
+from ..writing import shown
 
 routes = Routes()
 
@@ -35,7 +40,7 @@ def records(call: Call) -> Answer:
     filters on timestamps are contradictory: reported to match nothing, and used in production.
     """
     _check_allowed(call)
-    store, found = call.account.store("customObjectRecords"), _of_schema(call)
+    store, found = call.account.store("customObjectRecords"), _listed(call)
     related = False
     for name, value in call.request.pairs:
         if asked := re.fullmatch(r"filters\[([\w.-]+)\](?:\[(\w+)\])?", name):
@@ -62,13 +67,96 @@ def records(call: Call) -> Answer:
 def record(call: Call) -> Answer:
     """One record, by its id or its external id."""
     _check_allowed(call)
-    store, wanted = call.account.store("customObjectRecords"), call.parts["id"]
+    store = call.account.store("customObjectRecords")
+    return Answer(200, b'{"record":' + store.encoded(_existing(call, call.parts["id"])) + b"}")
+
+
+@routes.on("POST", "customObjects/records/{schema}")
+def upsert(call: Call) -> Answer:
+    """201, whether the record is new or was there. Found by its external id or its id, and replaced as a whole:
+
+    fields and relationships that are not sent are emptied (measured).
+    """
+    _check_allowed(call)
+    schema = shown(call, "customObjectSchemas", call.parts["schema"])
+    given = sent(call, "record")
+    external, row_id = text(given.get("externalId")) or "", text(given.get("id")) or ""
+    if not external and not row_id:
+        raise Refusal(400, {"errors": [{"status": 400, "title": "Bad Request"}]})
+    index = _found(call, external) if external else _existing(call, row_id)
+    columns = {"fields": _fields(schema, given.get("fields")), "relationships": _related(given.get("relationships"))}
+    store = call.account.store("customObjectRecords")
+    if index is None:
+        row_id = call.account.insert(store.name, schemaId=schema["id"], externalId=external, **columns)
+        call.memory.of(_Births)[row_id] = time.monotonic()
+    else:
+        row_id = store.id_of(index)
+        call.account.update(store.name, row_id, **columns)
+    row = shown(call, store.name, row_id)
+    call.memory.of(Writes).add(call.request, "record create" if index is None else "record update", row["externalId"])
+    if call.settings.new_record_ids == "absent":
+        del row["id"]
+    return json_answer({"record": row}, 201)
+
+
+@routes.on("DELETE", "customObjects/records/{schema}/{id}")
+@routes.on("DELETE", "customObjects/records/{schema}/external/{id}")
+def delete(call: Call) -> Answer:
+    """202 with an empty body (documented, measured)."""
+    _check_allowed(call)
+    store = call.account.store("customObjectRecords")
+    row_id = store.id_of(_existing(call, call.parts["id"]))
+    call.memory.of(Writes).add(call.request, "record delete", shown(call, store.name, row_id)["externalId"])
+    call.account.delete(store.name, row_id)
+    return Answer(202, b"")
+
+
+class _Births(dict[str, float]):
+    """When records were made through the API, by their id, in seconds of the monotonic clock."""
+
+
+def _existing(call: Call, wanted: str) -> int:
+    """The record with an id or an external id. Raises Refusal, the usual 404, where there is none."""
+    found = _found(call, wanted)
+    if found is None:
+        raise Refusal(404, {"message": "Not Found"})
+    return found
+
+
+def _found(call: Call, wanted: str) -> int | None:
+    store = call.account.store("customObjectRecords")
     index = store.index_of(wanted)
     found = store.rows_with("externalId", wanted) if index is None else [index]
-    for index in found:
-        if store.value(index, "schemaId") == call.parts["schema"]:
-            return Answer(200, b'{"record":' + store.encoded(index) + b"}")
-    raise Refusal(404, {"message": "Not Found"})
+    return next((one for one in found if store.value(one, "schemaId") == call.parts["schema"]), None)
+
+
+def _fields(schema: dict[str, Any], given: Any) -> list[dict[str, Any]]:
+    """The values of a record. Raises Refusal for one that no field takes (documented)."""
+    known = {one["id"]: one for one in schema["fields"]}
+    found = []
+    for one in given if isinstance(given, list) else []:
+        name, value = one.get("id"), one.get("value")
+        options = [option["value"] for option in known.get(name, {}).get("options") or []]
+        chosen = value if isinstance(value, list) else [value]
+        if name not in known or (options and value is not None and not set(chosen) <= set(options)):
+            raise _invalid(str(name))
+        found.append({"id": name, "value": value})
+    return found
+
+
+def _related(given: Any) -> dict[str, list[str]]:
+    pairs = given.items() if isinstance(given, dict) else ()
+    return {name: [str(one) for one in related] for name, related in pairs if isinstance(related, list)}
+
+
+def _invalid(field: str) -> Refusal:
+    """Its source is written otherwise than that of other resources (documented)."""
+    error = {
+        "title": f'Invalid value for field "{field}"',
+        "detail": f"{field} cannot accept a value that is not defined in the schema.",
+        "source": {"type": "pointer", "value": f"/data/attributes/{field}"},
+    }
+    return Refusal(422, {"errors": [error]})
 
 
 def _check_allowed(call: Call) -> None:
@@ -85,6 +173,14 @@ def _of_schema(call: Call) -> list[int]:
     if schema is None:
         raise Refusal(404, {"message": "Not Found"})
     return call.account.store("customObjectRecords").children_of_parent(schema, schema_id)
+
+
+def _listed(call: Call) -> list[int]:
+    """The records of a schema that lists have: new ones may be missing for some seconds (measured)."""
+    store, births = call.account.store("customObjectRecords"), call.memory.of(_Births)
+    latest = time.monotonic() - call.settings.new_record_delay
+    late = {row_id for row_id, born in births.items() if born > latest}
+    return [index for index in _of_schema(call) if not late or store.id_of(index) not in late]
 
 
 def _scrambled(indexes: Sequence[int], limit: int, offset: int) -> Sequence[int]:

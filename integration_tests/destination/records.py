@@ -109,7 +109,7 @@ class World:
         return [f"{one.method} {one.path.removeprefix('/api/3/')}" for one in list(self.emulator.requests)]
 
     def values_of(self, resource: str, owner: str) -> dict[str, dict[str, Any]]:
-        """The values of custom fields by the id of their owner and the label of their field; those that are empty not."""
+        """The values of custom fields by the id of their owner and the label of their field; without empty ones."""
         meta = {"accountId": "accountCustomFieldMeta", "dealId": "dealCustomFieldMeta"}[owner]
         labels = {row["id"]: row["fieldLabel"] for row in self.account.rows(meta)}
         found: dict[str, dict[str, Any]] = {}
@@ -120,6 +120,33 @@ class World:
                 if row.get("fieldCurrency"):
                     found[str(row[owner])][f"{label} currency"] = row["fieldCurrency"]
         return found
+
+    def deals(self) -> dict[str, JsonObject]:
+        """Every deal by its title: its columns and the values of its custom fields by their label."""
+        values = self.values_of("dealCustomFieldData", "dealId")
+        titles = {
+            name: {row["id"]: row["title"] for row in self.account.rows(name)} for name in ("dealGroups", "dealStages")
+        }
+        names = ("description", "contact", "account", "value", "currency", "owner", "status", "percent")
+        return {
+            row["title"]: {
+                **{name: row[name] for name in names},
+                "group": titles["dealGroups"][row["group"]],
+                "stage": titles["dealStages"][row["stage"]],
+                **values.get(row["id"], {}),
+            }
+            for row in self.account.rows("deals")
+        }
+
+    def records(self) -> dict[str, JsonObject]:
+        """The fields, without empty ones, and the relationships of every custom object record by its external id."""
+        return {
+            row["externalId"]: {
+                **{one["id"]: one["value"] for one in row["fields"] if one["value"] is not None},
+                **{name: related for name, related in row["relationships"].items() if related},
+            }
+            for row in self.account.rows("customObjectRecords")
+        }
 
     def accounts(self) -> dict[str, JsonObject]:
         """Every company account by its name: its columns and the values of its custom fields by their label."""
