@@ -13,13 +13,13 @@ LOGGER = logging.getLogger(__name__)
 
 
 # What the currency of a custom field is called, after the field's id.
-_CURRENCY = " currency"
+_CURRENCY = ":currency"
 
 
 class Field(NamedTuple):
     """A field of an object: a standard one by its name, or a custom field by its id, with its definition.
 
-    The currency of an amount is a field of its own, `<id> currency`.
+    The currency of an amount is a field of its own, `<id>:currency`.
     """
 
     name: str

@@ -211,7 +211,7 @@ class Directory:
 
     def rows(self, listing: str) -> list[Mapping[str, Any]]:
         """The rows of a short listing, such as that of the pipelines."""
-        rows: list[Mapping[str, Any]] = self._table(f"rows of {listing}", lambda: list(self._rows(listing)))
+        rows: list[Mapping[str, Any]] = self._table(f"{listing}:rows", lambda: list(self._rows(listing)))
         return rows
 
     @property
@@ -220,7 +220,12 @@ class Directory:
         # https://developers.activecampaign.com/reference/list-schemas
         path = "customObjects/schemas"
         schemas: list[Mapping[str, Any]] = self._table(
-            path, lambda: list(self._account.rows(path, "schemas", request=Request(path, permission=_CUSTOM_OBJECTS)))
+            path,
+            lambda: [
+                {**row, **{part: _with_ids(row.get(part)) for part in ("fields", "relationships")}}
+                for row in self._account.rows(path, "schemas", request=Request(path, permission=_CUSTOM_OBJECTS))
+                if row.get("id")
+            ],
         )
         return schemas
 
@@ -270,6 +275,11 @@ class Directory:
 
     def _rows(self, path: str) -> Any:
         return self._account.rows(path, request=Request(path, stream=self._stream))
+
+
+def _with_ids(parts: Any) -> list[Any]:
+    """The fields or relationships of a schema that can be named."""
+    return [one for one in parts or [] if isinstance(one, Mapping) and one.get("id")]
 
 
 def _names_of_users(users: Iterable[Mapping[str, Any]]) -> dict[str, set[str]]:

@@ -85,7 +85,7 @@ class Book:
 
     def _place(self, one: Record) -> str:
         """What a record is kept by: where a key is one record's, the id may not be known."""
-        return f"key {one.key}" if one.key and self.kind.asks_by_key else f"id {one.id}"
+        return f"key:{one.key}" if one.key and self.kind.asks_by_key else f"id:{one.id}"
 
     def _give_up(self, error: ApiError) -> None:
         """Raises the error again where nothing but the listing would do, or where it may pass."""

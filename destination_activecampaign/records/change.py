@@ -12,10 +12,10 @@ class Change:
     """What a record is to be like; what is not named here stays as it is.
 
     The record is known by its `key` in the form in which keys are compared, or by its `id`: one of both is "". `values`
-    are what the API takes, by field: the record's own by name, custom fields by id, their currencies by `<id> currency`
+    are what the API takes, by field: the record's own by name, custom fields by id, their currencies by `<id>:currency`
     (see `records.custom_values`); None clears. With the mode SOFT_DELETE there are none.
 
-    >>> Change(key="acme", values={"name": "Acme", "3": "North", "4": 1250, "4 currency": "EUR"}).deletes
+    >>> Change(key="acme", values={"name": "Acme", "3": "North", "4": 1250, "4:currency": "EUR"}).deletes
     False
     """
 

@@ -77,7 +77,7 @@ class CustomObjects:
             if one.get("namespace") == _CONTACTS
         }
         self._directory = directory
-        self._requests = Requests(account, kind.name, "access to custom objects, and to list them an administrator's")
+        self._requests = Requests(account, kind.name, "access to custom objects")
         [self._path] = kind.reads
 
     # ---- what a row says

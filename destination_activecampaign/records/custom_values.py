@@ -46,7 +46,7 @@ def currency_code(given: Any) -> str | None:
 
 
 class CustomValues:
-    """The custom field values of all owners of one kind, by field: the field's id, and `<id> currency`.
+    """The custom field values of all owners of one kind, by field: the field's id, and `<id>:currency`.
 
     `listing` is that of the values, which is also what a listing of owners calls them when it is asked to include them,
     under the key `beside`; `datum` is what one of them is called in a request, and `owner_key` what its owner is.

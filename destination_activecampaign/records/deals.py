@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from datetime import datetime, timedelta, timezone
 from decimal import Decimal, InvalidOperation
 from typing import Any
@@ -21,6 +22,7 @@ from destination_activecampaign.reasons import UNKNOWN_ACCOUNT, not_written, val
 from destination_activecampaign.records import reasons
 from destination_activecampaign.records.change import Change, Record
 from destination_activecampaign.records.custom_values import CustomValues, currency_code, custom_value
+from destination_activecampaign.records.kind import Gone
 from destination_activecampaign.records.owners import owner_of
 from destination_activecampaign.records.sending import Requests, object_in
 from destination_activecampaign.same import is_same
@@ -239,8 +241,22 @@ class Deals:
                     left = self.left(change, found)
                     return (self.update(found, left) if left else found), Outcome.CREATED
             else:
-                return self._confirmed(answer, change.values, entries, {}), Outcome.CREATED
+                return self._new(answer, change, entries), Outcome.CREATED
         raise AssertionError
+
+    def _new(self, answer: Answer, change: Change, entries: Sequence[Mapping[str, Any]]) -> Record:
+        """A deal that was made now. Where it has not become what it was to be it is taken back.
+
+        A deal without its key would be made once more with every sync.
+        """
+        try:
+            return self._confirmed(answer, change.values, entries, {})
+        except Rejected:
+            if identifier := object_in(answer, "deal").get("id"):
+                # https://developers.activecampaign.com/reference/delete-a-deal
+                with suppress(Gone, Rejected):
+                    self._requests.write("DELETE", f"deals/{identifier}")
+            raise
 
     def update(self, record: Record, values: Mapping[str, Any]) -> Record:
         entries = self._custom.entries(values, record.values)

@@ -242,21 +242,3 @@ def test_given_five_thousand_accounts_of_which_a_hundred_changed_then_few_reques
     assert len(written.writes) == 100
     assert len(written.requests) <= 160
     assert sum(one["Size"] == "-1" for one in world.accounts().values()) == 100
-
-
-def test_given_a_kill_when_going_on_from_the_last_state_then_nothing_is_lost_or_there_twice(world):
-    stream = Stream("accounts", [{"name": f"Company {n}", "custom_acct_note": str(n)} for n in range(200)])
-    destination = Destination(world.folder, {**world.config([stream]), "requests_per_second": 50})
-    process = destination.start("write", catalog={"streams": [stream.configured()]})
-    for number, row in enumerate(stream.rows):
-        process.send(record(stream.called, **row), state(stream.called, n=number))
-    process.until(lambda one: len(world.account.ids("accounts")) > 60)
-    process.kill()
-    done = len(process.echoed)
-    assert done < 200
-    rest = stream._replace(rows=stream.rows[done:])
-    written = world.write(rest)
-    notes = {name: one["Note"] for name, one in world.accounts().items()}
-    assert notes == {row["name"]: row["custom_acct_note"] for row in stream.rows}
-    assert len(world.account.ids("accounts")) == 200
-    assert written.rejected == []

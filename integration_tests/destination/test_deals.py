@@ -156,6 +156,12 @@ def test_given_custom_fields_that_were_not_saved_then_they_are_written_by_themse
     assert written.outcomes == {"created": 1}
     assert written.writes == ["POST deals", "POST dealCustomFieldData", "POST dealCustomFieldData"]
     assert world.deals()["Roof"]["Fee"] == 100
+    fault = {"kind": "422", "path": "/dealCustomFieldData", "method": "POST"}
+    world.emulator.settings.patch({"faults": [fault]})
+    # Without its key it would be made again with every sync.
+    written = world.write(Stream("deals", [{**WHOLE, "owner": "1", "title": "Lost", KEY[0]: "C-2"}], key=KEY))
+    assert written.codes == ["not_written"]
+    assert set(world.deals()) == {"Roof"}
 
 
 def test_given_no_custom_field_as_the_key_then_the_sync_ends_with_a_sentence(world):

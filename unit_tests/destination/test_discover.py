@@ -12,23 +12,36 @@ from destination_activecampaign.columns import Columns
 from destination_activecampaign.config import Config, StreamSettings
 from destination_activecampaign.discover import operations_on
 from destination_activecampaign.objects import OBJECTS, Objects
+from destination_activecampaign.records.custom_objects import types_of
 
 FIELDS = [
     Definition("1", "Birthday", "date", "BIRTHDAY"),
     Definition("2", "Sports", "checkbox", "SPORTS"),
     Definition("3", "Größe", "number", ""),
 ]
+SCHEMA = {
+    "id": "5c",
+    "slug": "visit",
+    "fields": [{"id": "size", "type": "number"}, {"id": "kind", "type": "dropdown", "options": [{"value": "A"}]}],
+    "relationships": [{"id": "primary-contact", "namespace": "contacts"}],
+}
+KINDS = [*OBJECTS, *types_of([SCHEMA])]
 
 
 def operations(deletions: Any = "delete") -> dict[tuple[str, str], dict[str, Any]]:
     config = Config("https://acme.api-us1.com", "key", deletions=deletions)
-    found = [one for kind in OBJECTS for one in operations_on(kind, FIELDS, config)]
+    found = [one for kind in KINDS for one in operations_on(kind, FIELDS, config)]
     return {(one["object_name"], one["sync_mode"]): one for one in found}
 
 
 def test_every_object_has_its_operations() -> None:
     assert set(operations()) == {
-        *(("contacts", mode) for mode in ("append", "append_dedup", "update", "soft_delete")),
+        *(
+            (name, mode)
+            for name in ("contacts", "accounts", "custom_object_visit")
+            for mode in ("append", "append_dedup", "update", "soft_delete")
+        ),
+        *(("deals", mode) for mode in ("append", "append_dedup", "update")),
         *((name, mode) for name in ("contact_tags", "contact_lists") for mode in ("append", "append_dedup")),
         *((name, "soft_delete") for name in ("contact_tags", "contact_lists")),
     }
@@ -59,11 +72,24 @@ def test_custom_fields_are_typed_columns_named_as_the_source_names_them() -> Non
     ]
 
 
+def test_a_custom_field_may_be_the_key_of_deals() -> None:
+    found = operations()
+    assert found["deals", "append_dedup"]["matching_keys"] == [["id"], ["custom_grosse"]]
+    assert found["deals", "append"]["json_schema"]["required"] == []
+
+
+def test_a_custom_object_has_its_fields_and_relationships() -> None:
+    found = operations()["custom_object_visit", "append_dedup"]
+    assert found["matching_keys"] == [["externalId"], ["id"]]
+    properties = found["json_schema"]["properties"]
+    assert list(properties) == ["id", "externalId", "size", "kind", "primary_contact"]
+    assert properties["size"]["type"] == ["null", "number"]
+
+
 def test_every_offered_column_finds_its_field() -> None:
     for (name, _), operation in operations().items():
         properties = list(operation["json_schema"]["properties"])
-        kind = Objects().named(name)
-        assert kind
+        kind = next(one for one in KINDS if one.name == name)
         fields = FIELDS if kind.custom_fields else []
         assert list(Columns(name, kind.fields, fields, schema=properties).declared) == properties
 
@@ -83,7 +109,9 @@ def configured(*streams: StreamSettings) -> list[str]:
 def test_the_rights_asked_for_are_those_of_the_configured_objects() -> None:
     assert configured(StreamSettings("x", object="contact_tags"), StreamSettings("y")) == ["contact_tags"]
     assert configured(StreamSettings("Contact Lists")) == ["contact_lists"]
-    assert configured() == [one.name for one in OBJECTS]
+    assert configured(StreamSettings("deals")) == ["deals"]
+    # Not every plan and user has the others.
+    assert configured() == ["contacts", "contact_tags", "contact_lists"]
 
 
 def test_an_object_that_is_not_there_is_refused() -> None:

@@ -10,6 +10,7 @@ import pytest
 from destination_activecampaign.catalog import Mode
 from destination_activecampaign.config import settings
 from destination_activecampaign.objects import OBJECTS
+from destination_activecampaign.records.custom_objects import types_of
 from unit_tests.test_docs import ROOT, blocks, table
 from unit_tests.texts_in_code import texts_of
 
@@ -52,9 +53,12 @@ def test_examples_of_settings_are_settings() -> None:
 
 def test_the_objects_are_those_that_there_are() -> None:
     rows = {name.strip("`"): rest for name, *rest in table(GUIDE, "Object")}
+    _, modes, _ = rows.pop("custom_object_<slug>")
+    assert set(modes.split(", ")) == {mode.value for kind in types_of([{"id": "1"}]) for mode in kind.modes}
     assert set(rows) == {one.name for one in OBJECTS}
     for name, (key, modes, columns) in rows.items():
         one = next(kind for kind in OBJECTS if kind.name == name)
+        assert ("custom field" in key) is one.has_custom_keys, name
         assert re.findall(r"`(\w+)`", key) == [column for keys in one.keys for column in keys], name
         assert set(modes.split(", ")) == {mode.value for mode in one.modes}, name
         assert set(re.findall(r"`(\w+)`", columns)) == set(one.fields), name
