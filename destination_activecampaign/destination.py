@@ -106,6 +106,10 @@ class DestinationActiveCampaign(Destination):
             targets = targets_of(catalog, usable, Objects(directory))
         except ValueError as error:
             raise ApiError(str(error), kind="config") from None
+        except ApiError:
+            # Custom objects could not be read: that the key is wrong is the better thing to say.
+            account.send(PROOF)
+            raise
         if targets:
             account.send(PROOF)
         return Sync(targets, usable, account, partial(writer_of, directory=directory), emit)

@@ -43,6 +43,18 @@ def test_a_check_asks_only_for_configured_objects(configure: Configure, emulator
     assert [request.path.removeprefix("/api/3/") for request in emulator.requests] == ["users/me", "contacts", "tags"]
 
 
+def test_a_check_asks_for_the_listings_of_custom_objects_and_deals(configure: Configure, emulator: Emulator) -> None:
+    streams = [{"stream": "x", "object": "custom_object_service_visit"}, {"stream": "deals"}]
+    assert configure(streams=streams).check().connection == {"status": "SUCCEEDED"}
+    schema = emulator.account.rows("customObjectSchemas")[0]["id"]
+    assert [request.path.removeprefix("/api/3/") for request in emulator.requests] == [
+        *("users/me", "customObjects/schemas", f"customObjects/records/{schema}", "deals", "dealCustomFieldMeta")
+    ]
+    emulator.settings.patch({"custom_objects": "403"})
+    done = configure(streams=streams).check()
+    assert done.connection["message"].startswith("ActiveCampaign does not let this API key read customObjects/schemas")
+
+
 def test_a_right_that_is_missing_is_named(configure: Configure, emulator: Emulator) -> None:
     emulator.settings.patch({"forbidden": ["/tags"]})
     done = configure().check()
@@ -88,6 +100,8 @@ def test_discover_offers_the_accounts_custom_fields_in_few_requests(configure: C
         ("contact_tags", "append_dedup"),
         ("contact_lists", "soft_delete"),
     }
+    names = {one["object_name"] for one in operations}
+    assert {"accounts", "deals", "custom_object_service-visit", "custom_object_warranty"} <= names
     contacts = operations[1]
     assert contacts["matching_keys"] == [["email"], ["id"]]
     assert [name for name in contacts["json_schema"]["properties"] if name.startswith("custom_")]
@@ -96,11 +110,32 @@ def test_discover_offers_the_accounts_custom_fields_in_few_requests(configure: C
 def test_discover_names_custom_fields_as_the_source_does(configure: Configure, emulator: Emulator) -> None:
     destination = configure()
     [message] = destination.discover().of("DESTINATION_CATALOG")
-    offered = message["destination_catalog"]["operations"][0]["json_schema"]["properties"]
-    contacts = Connector(destination.folder, destination.config).discover().stream("contacts")["json_schema"]
-    custom = {name: one for name, one in contacts["properties"].items() if name.startswith("custom_")}
-    assert custom
-    assert {name: one for name, one in offered.items() if name.startswith("custom_")} == custom
+    offered = {
+        one["object_name"]: one["json_schema"]["properties"]
+        for one in message["destination_catalog"]["operations"]
+        if one["sync_mode"] == "append"
+    }
+    source = Connector(destination.folder, destination.config).discover()
+    for name in ("contacts", "accounts", "deals"):
+        columns = source.stream(name)["json_schema"]["properties"]
+        custom = {column: one for column, one in columns.items() if column.startswith("custom_")}
+        assert custom
+        assert {column: one for column, one in offered[name].items() if column.startswith("custom_")} == custom
+    visits = "custom_object_service-visit"
+    columns = source.stream(visits)["json_schema"]["properties"]
+    of_activecampaign = {"schemaId", "createdTimestamp", "updatedTimestamp"}
+    assert {name: one for name, one in columns.items() if name not in of_activecampaign} == offered[visits]
+
+
+def test_discover_leaves_out_what_the_key_may_not_see(configure: Configure, emulator: Emulator) -> None:
+    emulator.settings.patch({"forbidden": ["/dealCustomFieldMeta"], "custom_objects": "403"})
+    done = configure().discover()
+    [message] = done.of("DESTINATION_CATALOG")
+    names = {one["object_name"] for one in message["destination_catalog"]["operations"]}
+    assert "deals" not in names
+    assert {"contacts", "accounts"} <= names
+    assert not [name for name in names if name.startswith("custom_object")]
+    assert [one for one in done.logs if one.startswith("Nothing can be written to deals: ActiveCampaign does not let")]
 
 
 def test_discover_says_what_is_wrong(configure: Configure) -> None:

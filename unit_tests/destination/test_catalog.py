@@ -116,6 +116,13 @@ def test_a_key_that_tells_no_object_apart_is_refused(key: tuple[str, ...]) -> No
         targets(stream("contacts"), settings=(StreamSettings("contacts", key=key),))
 
 
+def test_a_custom_field_may_be_the_key_of_deals() -> None:
+    settings = (StreamSettings("deals", key=("custom_contract",)),)
+    assert target(stream("deals"), settings=settings).key == ("custom_contract",)
+    with pytest.raises(ValueError, match=r"tells no deals apart: it has to be id or a custom field\.$"):
+        targets(stream("deals"), settings=(StreamSettings("deals", key=("title",)),))
+
+
 def test_a_nested_matching_key_is_refused() -> None:
     configured = stream("people", destination_object_name="contacts", primary_key=[["person", "email"]])
     with pytest.raises(ValueError, match="has to be columns of it"):

@@ -144,3 +144,14 @@ def test_a_value_is_found_however_the_row_spells_its_column() -> None:
 def test_names_are_alike_in_the_form_that_pyairbyte_writes() -> None:
     assert {form(name) for name in ("Average Sales (%)", "average_sales____")} == {"average_sales____"}
     assert form("1b") == "_1b"
+
+
+def test_given_an_amount_when_its_currency_has_a_column_then_that_is_a_field_of_its_own() -> None:
+    fee = Definition("5", "Fee", "currency", "FEE")
+    found = Columns("deals", ["id"], [fee], {}, ["custom_fee", "custom_fee_currency"]).declared
+    assert [(field.name, field.is_currency) for field in found.values()] == [("5", False), ("5:currency", True)]
+
+
+def test_given_other_titles_of_own_fields_then_columns_match_them_last() -> None:
+    found = Columns("visits", ["size", "kind"], titles={"size": "Kind", "kind": "Sort of visit"})
+    assert [field and field.name for field in map(found.field_of, ("kind", "sort_of_visit"))] == ["kind", "kind"]
