@@ -21,11 +21,10 @@ class Stream(NamedTuple):
     mode: str = "upsert"
     key: Sequence[str] = ()
     sync_mode: str = ""
-    name: str = ""
 
     @property
     def called(self) -> str:
-        return self.name or f"{self.object} {self.mode} by {' '.join(self.key) or 'its key'}"
+        return f"{self.object} {self.sync_mode or self.mode} by {' '.join(self.key) or 'its key'}"
 
     def configured(self) -> JsonObject:
         columns = dict.fromkeys(name for row in self.rows for name in row)
