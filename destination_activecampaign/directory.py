@@ -17,6 +17,7 @@ from activecampaign_client.page import rows_in
 LOGGER = logging.getLogger(__name__)
 
 _CUSTOM_OBJECTS = "access to custom objects"
+_ACCOUNT_IDS = "accounts:ids"
 
 
 class Directory:
@@ -150,9 +151,12 @@ class Directory:
     @property
     def _accounts(self) -> dict[str, str]:
         # https://developers.activecampaign.com/reference/list-all-accounts; what its search matches is not documented.
-        accounts: dict[str, str] = self._table(
-            "accounts", lambda: {str(row.get("name")).casefold(): str(row["id"]) for row in self._rows("accounts")}
-        )
+        def read() -> dict[str, str]:
+            rows = list(self._rows("accounts"))
+            self._tables[_ACCOUNT_IDS] = {str(row["id"]) for row in rows}
+            return {str(row.get("name")).casefold(): str(row["id"]) for row in rows}
+
+        accounts: dict[str, str] = self._table("accounts", read)
         return accounts
 
     def account_id(self, name: str | None) -> str:
@@ -163,27 +167,37 @@ class Directory:
         """The id of a company account, which is created where there is none."""
         # https://developers.activecampaign.com/reference/create-an-account-new
         body = {"account": {"name": name}}
-        return self._found_or_created("accounts", name.casefold(), lambda: self._accounts, "accounts", body, "account")
+        key = name.casefold()
+        identifier = self._found_or_created("accounts", key, lambda: self._accounts, "accounts", body, "account")
+        self.know_account(key, identifier)
+        return identifier
 
     def has_account(self, identifier: str) -> bool:
-        """Whether a company account has this id."""
-        return identifier in self._accounts.values()
-
-    def know_accounts(self, ids: Mapping[str, str]) -> None:
-        """All company accounts were read, by their names in small letters."""
+        """Whether a company account has this id; two of them may have one name."""
         with self._lock:
-            self._tables["accounts"] = dict(ids)
+            _ = self._accounts
+            return identifier in self._tables[_ACCOUNT_IDS]
+
+    def know_accounts(self, names: Iterable[tuple[str, str]]) -> None:
+        """All company accounts were read: their names in small letters, and their ids."""
+        with self._lock:
+            self._tables["accounts"] = {}
+            self._tables[_ACCOUNT_IDS] = set()
+            for name, identifier in names:
+                self.know_account(name, identifier)
 
     def know_account(self, name: str, identifier: str) -> None:
         """A company account has this name now."""
         with self._lock:
             if "accounts" in self._tables:
                 self._tables["accounts"][name.casefold()] = identifier
+                self._tables[_ACCOUNT_IDS].add(identifier)
 
-    def forget_account(self, name: str) -> None:
-        """No company account has this name any more."""
+    def forget_account(self, name: str, identifier: str) -> None:
+        """A company account does not have this name any more."""
         with self._lock:
-            self._tables.get("accounts", {}).pop(name.casefold(), None)
+            if self._tables.get("accounts", {}).get(name.casefold()) == identifier:
+                del self._tables["accounts"][name.casefold()]
 
     # ---- users and contacts
 

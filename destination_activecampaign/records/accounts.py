@@ -77,7 +77,8 @@ class Accounts:
             return custom_value(field, given, "account")
         if field.name == "owner":
             return owner_of(given, self._directory)
-        return text_of(given).strip() or None
+        text = text_of(given)
+        return text if text.strip() else None
 
     def empties(self, field: Field) -> bool:
         return field.name not in ("name", "owner")
@@ -89,7 +90,7 @@ class Accounts:
         return dict(values)
 
     def key_of(self, values: Mapping[str, Any]) -> str:
-        return str(values.get("name") or "").casefold()
+        return str(values.get("name") or "").strip().casefold()
 
     # ---- what the account has
 
@@ -100,9 +101,9 @@ class Accounts:
         return total_of(answer.body) or 0
 
     def all(self) -> Iterator[Record]:
-        names: dict[str, str] = {}
+        names: list[tuple[str, str]] = []
         for record in self._listed():
-            names[record.key] = record.id
+            names.append((record.key, record.id))
             yield record
         self._directory.know_accounts(names)
 
@@ -167,14 +168,14 @@ class Accounts:
             raise Rejected(api_refused(said_by(answer), answer.status, texts_in(body)))
         updated = self._confirmed(answer, values, entries, record.values)
         if updated.key != record.key:
-            self._directory.forget_account(record.key)
+            self._directory.forget_account(record.key, record.id)
         return updated
 
     def delete(self, record: Record) -> None:
         # https://developers.activecampaign.com/reference/delete-an-account
         with suppress(Gone):
             self._requests.write("DELETE", f"accounts/{record.id}")
-        self._directory.forget_account(record.key)
+        self._directory.forget_account(record.key, record.id)
 
     def _confirmed(
         self,

@@ -114,7 +114,7 @@ class World:
         found: dict[str, dict[str, Any]] = {}
         for row in self.account.rows(resource):
             if row["fieldValue"] not in (None, "", []):
-                label = labels[str(row["customFieldId"])]
+                label = labels.get(str(row["customFieldId"]), "of a field that is gone")
                 found.setdefault(str(row[owner]), {})[label] = row["fieldValue"]
                 if row.get("fieldCurrency"):
                     found[str(row[owner])][f"{label} currency"] = row["fieldCurrency"]

@@ -242,3 +242,12 @@ def test_given_five_thousand_accounts_of_which_a_hundred_changed_then_few_reques
     assert len(written.writes) == 100
     assert len(written.requests) <= 160
     assert sum(one["Size"] == "-1" for one in world.accounts().values()) == 100
+
+
+def test_given_what_the_source_reads_of_accounts_when_written_back_then_nothing_changes(tmp_path, emulator):
+    world = World(emulator, tmp_path)
+    rows = world.account.rows("accounts")
+    values = world.values_of("accountCustomFieldData", "accountId")
+    notes = [{**row, "custom_acct_contract_reference": values[row["id"]].get("Contract reference")} for row in rows]
+    written = world.write(Stream("accounts", notes, key=["id"]))
+    assert (written.outcomes, written.writes) == ({"unchanged": len(rows)}, [])
