@@ -248,6 +248,8 @@ def test_given_what_the_source_reads_of_accounts_when_written_back_then_nothing_
     world = World(emulator, tmp_path)
     rows = world.account.rows("accounts")
     values = world.values_of("accountCustomFieldData", "accountId")
-    notes = [{**row, "custom_acct_contract_reference": values[row["id"]].get("Contract reference")} for row in rows]
+    notes = [
+        {**row, "custom_acct_contract_reference": values.get(row["id"], {}).get("Contract reference")} for row in rows
+    ]
     written = world.write(Stream("accounts", notes, key=["id"]))
     assert (written.outcomes, written.writes) == ({"unchanged": len(rows)}, [])

@@ -52,12 +52,12 @@ def test_given_a_deleted_tag_when_deleted_again_then_it_is_404(own: Client) -> N
 @pytest.mark.parametrize(
     ("method", "path", "status", "allowed"),
     [
-        ("POST", "deals", 405, "GET"),
-        ("PUT", "deals/1", 405, "GET"),
+        ("POST", "campaigns", 405, "GET"),
+        ("PUT", "campaigns/1", 405, "GET"),
         ("POST", "contacts/1", 405, "DELETE, GET, PATCH, PUT"),
         ("POST", "tags/1", 405, "DELETE, GET"),
-        ("PATCH", "customObjects/records/a-schema/a-record", 405, "GET"),
-        ("PUT", "customObjects/records/a-schema/a-record", 405, "GET"),
+        ("PATCH", "customObjects/records/a-schema/a-record", 405, "DELETE, GET"),
+        ("PUT", "customObjects/records/a-schema/a-record", 405, "DELETE, GET"),
         ("DELETE", "contacts/1/contactTags", 405, "GET"),
         ("POST", "contacts/1/nothing", 404, None),
         ("POST", "nothing", 404, None),
