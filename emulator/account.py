@@ -12,7 +12,7 @@ from typing import Any
 
 import orjson
 
-from .access import hidden_pipelines, keys_of, mask
+from .access import hidden_pipelines, keys_of, mask, tracking_keys_of
 from .clock import read_instant
 from .generators import compile_columns
 from .odd_json import read as read_odd
@@ -76,6 +76,7 @@ class Account:
         self.link_base = f"https://{self.host}/api/3"
         self.lock = threading.RLock()
         self.keys = keys_of(name, seed)
+        self.tracking = tracking_keys_of(name, seed)
         self.watches: dict[str, Watch] = {}
         self._world = World(
             seed,
