@@ -13,19 +13,25 @@ LOGGER = logging.getLogger(__name__)
 
 
 class Mode(Enum):
-    """What a row does to the object with its key: UPDATE never creates, INSERT never changes what is there."""
+    """What a row does to the object with its key: UPDATE never creates, INSERT never changes what is there.
+
+    APPEND is for what has no key: each row is one more of them.
+    """
 
     UPSERT = "upsert"
     UPDATE = "update"
     INSERT = "insert"
     SOFT_DELETE = "soft_delete"
+    APPEND = "append"
 
 
 @dataclass(frozen=True)
 class ObjectType:
     """What can be written: the object's own fields by name with their JSON schemas, and what tells one from another.
 
-    `keys` are the fields of which one choice is enough, the usual one first. `custom_fields` is the listing
+    `keys` are the fields of which one choice is enough, the usual one first; () for what has none. `required` are
+    fields without which a row says nothing. Where it `is_tracked`, it is written with the keys of Event Tracking.
+    `custom_fields` is the listing
     below /api/3/ of the definitions of its custom fields, where it has such, and `reads` are the listings that writing
     it needs to see.
     """
@@ -35,6 +41,8 @@ class ObjectType:
     modes: frozenset[Mode]
     fields: Mapping[str, Mapping[str, Any]]
     custom_fields: str = ""
+    required: tuple[str, ...] = ()
+    is_tracked: bool = False
     reads: tuple[str, ...] = ()
 
 
@@ -99,6 +107,8 @@ _MODES = {
     "update": Mode.UPDATE,
     "soft_delete": Mode.SOFT_DELETE,
 }
+# The same for objects without a key.
+_APPENDS = {name: Mode.APPEND for name, mode in _MODES.items() if mode is Mode.UPSERT}
 
 
 def targets_of(catalog: Any, config: Config, objects: ObjectTypes) -> list[Target]:
@@ -168,7 +178,7 @@ def _mode(configured: Mapping[str, Any], settings: StreamSettings, kind: ObjectT
     if settings.mode:
         mode = Mode(settings.mode)
     elif isinstance(sync_mode, str) and sync_mode in _MODES:
-        mode = _MODES[sync_mode]
+        mode = (_MODES if kind.keys else {**_MODES, **_APPENDS})[sync_mode]
     else:
         raise ValueError(f"The stream {settings.stream} has no sync mode that is known: {', '.join(_MODES)}.")
     if mode not in kind.modes:
@@ -188,6 +198,13 @@ def _key(
     A primary key that came with the object was chosen among its matching keys. Any other one is the source's own: the
     `id` of a table is no id of a contact.
     """
+    if not kind.keys:
+        if settings.key:
+            raise ValueError(
+                f"The key of the stream {settings.stream} is of no use, as {kind.name} has none: remove it under "
+                "Streams in the configuration."
+            )
+        return (), ()
     matched = {one: column for column in reversed([*columns]) if (one := _standard(column, settings.fields, kind))}
     matched |= {one: column for column in settings.fields if (one := _standard(column, settings.fields, kind))}
     chosen = settings.key or (tuple(_names(configured)) if configured.get("destination_object_name") else ())

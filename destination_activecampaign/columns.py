@@ -105,6 +105,11 @@ class Columns:
             self._found[column] = match[1] if match else None
         return self._found[column]
 
+    def find(self, name: str) -> Field | None:
+        """The field that a column of this name would be written to, without a word where there is none."""
+        match = self._match(name)
+        return match[1] if match else None
+
     def read(self, row: Mapping[str, Any]) -> dict[Field, Any]:
         """The values of a row by the fields that they are written to."""
         return {field: value for column, value in row.items() if (field := self.field_of(column))}

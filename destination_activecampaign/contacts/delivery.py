@@ -107,9 +107,12 @@ class Delivery:
                 return result
             if contact and one.change.mode is Mode.INSERT:
                 return reasons.EXISTS
-            account_id = self._directory.account_id(one.change.account)
             left, one.refused = difference(
-                one.change, contact, self._directory.fields, account_id, resubscribe=self._config.resubscribe
+                one.change,
+                contact,
+                self._directory.fields,
+                self._account_ids(one.change),
+                resubscribe=self._config.resubscribe,
             )
             if contact and left.is_empty and not left.renames(contact.email):
                 return Outcome.UNCHANGED
@@ -121,6 +124,11 @@ class Delivery:
         if one.change.account and not self._directory.account_id(one.change.account):
             self._directory.created_account(one.change.account)
         return None
+
+    def _account_ids(self, change: Change) -> dict[str, str]:
+        """The ids of the accounts that a change names and that there are, by name in small letters."""
+        names = {*change.left_accounts, *([change.account.casefold()] if change.account else [])}
+        return {name: found for name in names if (found := self._directory.account_id(name))}
 
     def _reason_against(self, one: Pending) -> Rejection | None:
         """Why the account would not take the change, as far as that is known beforehand; to leave is always allowed."""

@@ -1,4 +1,4 @@
-"""Writes the rows of contacts, contact_tags and contact_lists: together, so that their order is kept per contact.
+"""Writes the rows of all objects that are about contacts: together, so that their order is kept per contact.
 
 Rows are taken until there is a block of them, or until the sync wants them written. Then it is decided how to find out
 what the account has, and what it does not have is delivered in the background.
@@ -19,6 +19,7 @@ from destination_activecampaign.contacts.delivery import FEWEST_IMPORTED, Delive
 from destination_activecampaign.contacts.differences import needs_to_know
 from destination_activecampaign.contacts.exclusions import Exclusions
 from destination_activecampaign.contacts.hand import BLOCK_BYTES, BLOCK_ROWS, Hand, size_of
+from destination_activecampaign.contacts.identify import IdentifyReader
 from destination_activecampaign.contacts.importer import LONGEST_BATCH, MOST_CONTACTS, Durations, Importer
 from destination_activecampaign.contacts.knowledge import Knowledge
 from destination_activecampaign.contacts.pending import Pending, Said, merged, ready
@@ -66,7 +67,7 @@ class ContactsWriter:
         self._hand = Hand()
         self._directory = directory
         self._write_earlier = write_earlier
-        self._readers = {target: RowReader(target, config, self._directory) for target in targets}
+        self._readers = {target: _reader_of(target, config, directory) for target in targets}
         uses = frozenset[str]().union(*(reader.uses for reader in self._readers.values()))
         relations = [relation for relation, fields in _USES.items() if uses & fields]
         self._knowledge = Knowledge(ContactReader(account, relations, self._directory.tag_by_id), self._singles)
@@ -112,6 +113,9 @@ class ContactsWriter:
         while self._taken or self._held:
             self._write_block(is_last=True)
         self._hand.wait_until_empty()
+        for reader in self._readers.values():
+            if isinstance(reader, IdentifyReader):
+                reader.report()
 
     def close(self) -> None:
         self._closed.set()
@@ -208,6 +212,10 @@ class ContactsWriter:
         return pendings
 
 
+def _reader_of(target: Target, config: Config, directory: Directory) -> RowReader | IdentifyReader:
+    return (IdentifyReader if target.object == "identify" else RowReader)(target, config, directory)
+
+
 def _questions(changes: Iterable[Change]) -> float:
     """The requests that it takes to ask for the contacts of these changes."""
     return sum(1 / PAGE_SIZE if change.id else 1.0 for change in changes)
@@ -227,7 +235,7 @@ def _relations_of(changes: Iterable[Change]) -> set[str]:
             found.add(TAGS)
         if change.lists or change.ending:
             found.add(LISTS)
-        if change.account is not None:
+        if change.account is not None or change.left_accounts:
             found.add(ACCOUNTS)
     return found
 
