@@ -4,7 +4,7 @@ https://segment.com/docs/connections/spec/ and https://www.rudderstack.com/docs/
 the same calls. As rows they come nested, with objects as JSON text, or flat, as both write them into warehouses.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from functools import lru_cache
 from typing import Any
 
@@ -44,13 +44,18 @@ class Call:
         flat = dict(self._below(path))
         return {**flat, **object_of(self.get(*path))}
 
-    def rest(self, *known: str) -> dict[str, Any]:
-        """The columns that have a value, but for those that are known, those that begin with one, and Airbyte's own.
+    def has(self, name: str) -> bool:
+        """Whether there is a column of this name, whatever stands in it."""
+        return any(_squashed(one) == _squashed(name) for one in self._row)
 
-        >>> Call({"event": "bought", "context_ip": "::1", "price": 3}).rest("event", "context")
+    def rest(self, known: Collection[str], beginnings: Collection[str]) -> dict[str, Any]:
+        """The columns that have a value, but for those that are known, those that begin so, and Airbyte's own.
+
+        >>> Call({"event": "bought", "context_ip": "::1", "price": 3}).rest({"event"}, {"context"})
         {'price': 3}
         """
-        names, prefixes = {_squashed(name) for name in known}, tuple(f"{snake_case(name)}_" for name in known)
+        names = {_squashed(name) for name in (*known, *beginnings)}
+        prefixes = tuple(f"{name}_" for name in beginnings)
         return {
             name: value
             for name, value in self._row.items()

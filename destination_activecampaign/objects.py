@@ -9,14 +9,19 @@ from destination_activecampaign.config import Config
 from destination_activecampaign.contacts.objects import CONTACT_OBJECTS
 from destination_activecampaign.contacts.pipeline import ContactsWriter
 from destination_activecampaign.directory import Directory
+from destination_activecampaign.events.objects import EVENT_OBJECTS
+from destination_activecampaign.events.pipeline import EventsWriter
 from destination_activecampaign.writer import Settle, Writer
 from destination_activecampaign.writers import Family, Writers
 
 # Those that every account has.
-OBJECTS: Sequence[ObjectType] = CONTACT_OBJECTS
+OBJECTS: Sequence[ObjectType] = (*CONTACT_OBJECTS, *EVENT_OBJECTS)
 
 # Who writes what: objects that others name come before these.
-FAMILIES: Sequence[Family] = (Family(frozenset(one.name for one in CONTACT_OBJECTS).__contains__, ContactsWriter),)
+FAMILIES: Sequence[Family] = (
+    Family(frozenset(one.name for one in CONTACT_OBJECTS).__contains__, ContactsWriter),
+    Family(frozenset(one.name for one in EVENT_OBJECTS).__contains__, EventsWriter),
+)
 
 
 class Objects:

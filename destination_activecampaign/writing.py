@@ -10,7 +10,7 @@ from typing import Any
 from activecampaign_client.account import Account
 from activecampaign_client.errors import ApiError
 from activecampaign_client.progress import SECONDS_BETWEEN_LINES, every
-from activecampaign_client.secrets import SHORTEST_IN_DATA, masking
+from activecampaign_client.secrets import SHORTEST_IN_DATA, Mask, masking
 from destination_activecampaign import messages
 from destination_activecampaign.catalog import Mode, Target
 from destination_activecampaign.config import Config
@@ -68,7 +68,7 @@ class Sync:
             one.stream: (one.stream, one.namespace) for one in targets if by_name[one.stream] == 1
         }
         self._config, self._account, self._emit, self._clock = config, account, emit, clock
-        self._rejected = RejectedRecords(config.rejected_records, masking(config.api_key, SHORTEST_IN_DATA))
+        self._rejected = RejectedRecords(config.rejected_records, _mask_of(config))
         self._ledger = Ledger(
             emit, stops_at_rejected=config.on_rejected == "fail", keep=self._rejected.keep, clock=clock
         )
@@ -264,6 +264,15 @@ class Sync:
                 "rows are written. Correct those rows, or choose continue under On Rejected Rows.",
                 kind="config",
             )
+
+
+def _mask_of(config: Config) -> Mask:
+    """What takes the configuration's keys out of a text."""
+    of_account = masking(config.api_key, SHORTEST_IN_DATA)
+    if config.tracking is None:
+        return of_account
+    of_events = masking(config.tracking.event_key, SHORTEST_IN_DATA)
+    return lambda text: of_events(of_account(text))
 
 
 def is_due(waited: float | None, idle: float, *, has_new: bool) -> bool:
