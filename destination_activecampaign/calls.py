@@ -29,7 +29,8 @@ class Call:
             spelled = next((name for name in self._row if form(name) == form(column)), None)
             if spelled is not None:
                 value = self._row.pop(spelled)
-                self._row = {field: value, **self._row} if field else self._row
+                others = {name: one for name, one in self._row.items() if _squashed(name) != _squashed(field)}
+                self._row = {**others, field: value} if field else others
 
     def get(self, *path: str) -> Any:
         """What stands at a path, such as ("context", "traits", "email"); None where nothing does."""

@@ -59,7 +59,7 @@ class IdentifyReader:
             self._left_out.clear()
 
     def _meaning(self, call: Call) -> Meaning:
-        email = email_of(_trait(call, "email"))
+        email = email_of(next((found for place in _TRAITS if (found := call.get(*place, "email"))), None))
         if not email:
             raise RowRejected(reasons.EMAIL_MISSING)
         custom, new_options = self._custom(call)
