@@ -208,4 +208,5 @@ def target_of(
     names = dict.fromkeys(name for row in rows for name in row) if columns is None else columns
     kind = Objects().named(object_)
     assert kind
-    return Target(f"{object_} {mode.value}", None, object_, mode, tuple(key) or kind.keys[0], tuple(names))
+    mode = mode if kind.keys else Mode.APPEND
+    return Target(f"{object_} {mode.value}", None, object_, mode, tuple(key) or next(iter(kind.keys), ()), tuple(names))
