@@ -89,7 +89,7 @@ class TrackingHost:
         request = requests.Request("GET", f"{self._url}/visit", headers=self._headers, params=params)
         return self._acknowledged(request, stream, self._judge_visit)
 
-    # ---- what an answer means: None where it acknowledges, a text where it has to be sent again
+    # ---- what an answer means: None where it acknowledges, a sentence where it has to be sent again
 
     def _judge_event(self, answer: Answer, sent: Iterable[str]) -> Refused | str | None:
         body = answer.body if answer.is_json else None
@@ -124,9 +124,9 @@ class TrackingHost:
     def _odd(answer: Answer) -> str:
         try:
             _ = answer.body
-            return f"HTTP {answer.status}"
+            return f"The host of tracking answered {answer.request.path} with HTTP {answer.status}."
         except ValueError as error:
-            return f"{error} (HTTP {answer.status})"
+            return f"The host of tracking answered {answer.request.path} with {error} (HTTP {answer.status})."
 
     # ---- how it is sent
 
@@ -142,9 +142,9 @@ class TrackingHost:
                 verdict = self._odd(outcome) if is_throttled(outcome) else judge(outcome)
                 if not isinstance(verdict, str):
                     return verdict
-                why = f"{request.url} answered with {verdict}."
+                why = verdict
             else:
-                why = f"The connection to {request.url} failed ({type(outcome).__name__})."
+                why = f"The host of tracking did not answer {request.url} ({type(outcome).__name__})."
             self._rest(outcome, why, attempts, self._clock() - began)
 
     def _rest(self, outcome: Answer | requests.RequestException, why: str, attempts: int, waited: float) -> None:

@@ -51,9 +51,8 @@ class IdentifyReader:
         """Say how many entries of fieldInfo were left out since the last time."""
         if self._left_out:
             LOGGER.warning(
-                "Stream %s: %d entries of fieldInfo were left out, as no custom field has their names: %s.",
+                "Stream %s: entries of fieldInfo were left out, as no custom field has their names: %s.",
                 self._target.stream,
-                self._left_out.total(),
                 ", ".join(f"{name} ({count:,})" for name, count in self._left_out.most_common(20)),
             )
             self._left_out.clear()

@@ -57,7 +57,7 @@ class Sites:
                     raise
 
     def _request(self, path: str, **more: Any) -> Request:
-        return Request(path, stream=self._stream, permission="access to site tracking", **more)
+        return Request(path, stream=self._stream, permission="access to the tracking settings", **more)
 
 
 _KEYS = {"prism/urlWhitelistings": ("id",), "siteTrackingDomains": ("name",)}
