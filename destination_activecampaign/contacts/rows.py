@@ -16,7 +16,7 @@ from destination_activecampaign.contacts import reasons
 from destination_activecampaign.contacts.change import Change, Ending, tags_of
 from destination_activecampaign.contacts.directory import Directory
 from destination_activecampaign.contacts.objects import CONTACT_OBJECTS
-from destination_activecampaign.pyairbyte import with_offsets, without_padding
+from destination_activecampaign.pyairbyte import with_numbers, with_offsets, without_padding
 from destination_activecampaign.rejections import Rejection
 
 LOGGER = logging.getLogger(__name__)
@@ -63,6 +63,7 @@ class RowReader:
         self._by_id = target.key == ("id",)
         # As PyAirbyte's cache spells them.
         self._moments = frozenset(form(column) for column in target.moments if self._columns.field_of(column))
+        self._numbers = frozenset(form(column) for column in target.numbers if self._columns.field_of(column))
         self._said_utc = False
 
     @property
@@ -76,7 +77,7 @@ class RowReader:
     def read(self, row: Mapping[str, Any]) -> Meaning | Rejection:
         """What a row says. Raises ApiError where something that it names cannot be looked up."""
         try:
-            found = self._columns.read(self._with_offsets(row))
+            found = self._columns.read(with_numbers(self._with_offsets(row), self._numbers))
             return self._meaning({field.name: (field, value) for field, value in found.items()})
         except _Rejected as rejected:
             return rejected.rejection

@@ -119,7 +119,8 @@ def test_a_file_is_written_and_the_second_call_changes_nothing(project: Project)
     query = f"""
         SELECT email, first_name, stone AS favourite_mineral, seats::DECIMAL(30, 10) AS custom_number_of_seats,
             visited::DATE AS date_of_first_visit, meeting::TIMESTAMPTZ AS next_appointment,
-            string_split(interests, ';') AS interests, string_split(labels, ';') AS tags
+            string_split(interests, ';') AS interests, string_split(labels, ';') AS tags,
+            12345678901234567890.500::DECIMAL(38, 9) AS phone
         FROM '{file}'
     """  # noqa: S608
     first = project.activate(query)
@@ -127,6 +128,7 @@ def test_a_file_is_written_and_the_second_call_changes_nothing(project: Project)
     assert counts(first) == {"rows": 2, "created": 2}
     assert "Nothing changed" not in first
     assert project.contact("ann@example.com")["firstName"] == "Ann"
+    assert project.contact("ann@example.com")["phone"] == "12345678901234567890.5"
     assert project.tags("ann@example.com") == {"One", "Two"}
     values = project.values("ann@example.com")
     assert values["FAVOURITE_MINERAL"] == "Opal"
@@ -169,7 +171,7 @@ def test_a_bad_row_is_counted_and_kept_and_the_others_are_written(project: Proje
     file = project.file("customers.csv", "email,plan,size", "ann@example.com,gold,S", "eve-at-example,gold,S")
     printed = project.activate(f"SELECT email, plan, size FROM '{file}'")  # noqa: S608
     assert counts(printed) == {"rows": 2, "created": 1, "rejected": 1}
-    assert "the column plan is left out, as no field has this name" in printed
+    assert "columns that are left out, as no field has their name: plan. " in printed
     found = re.search(r"^1 row of contacts rejected, which are with their reasons in (.+):$", printed, re.MULTILINE)
     assert found, printed
     assert "  1 email_invalid: The email address is none that ActiveCampaign takes." in printed
