@@ -14,10 +14,10 @@ help: ## list the targets
 install: .venv/.done ## set up .venv: the connector (.venv/bin/source-activecampaign) and the test tools
 
 sync: install .venv-sync/.done ## sync an account into activecampaign.duckdb (secrets/config.json, else the demo)
-	.venv-sync/bin/python scripts/sync_to_duckdb.py $(STREAMS)
+	@.venv-sync/bin/python scripts/sync_to_duckdb.py $(STREAMS)
 
 activate: install .venv-sync/.done ## write the rows of QUERY as OBJECT (secrets/destination.json, else the demo)
-	.venv-sync/bin/python scripts/activate.py
+	@.venv-sync/bin/python scripts/activate.py
 
 test: lint .venv-sync/.done ## run every test; those of the image where a container engine answers
 	.venv/bin/python -m pytest --numprocesses 2 --dist loadfile $(ARGS)

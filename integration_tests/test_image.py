@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -17,6 +18,7 @@ import pytest
 import yaml
 
 from emulator import Account, Emulator
+from integration_tests.as_airbyte import connector_folder
 from integration_tests.destination.connector import configured, record, state
 
 pytestmark = pytest.mark.image
@@ -388,25 +390,42 @@ def test_a_command_that_cannot_be_done_ends_with_an_error(images: dict[str, Imag
     assert answer.code != 0
 
 
-def test_airbytes_own_tests_accept_the_image(image: Image, tmp_path: Path) -> None:
-    """They start the image themselves, where it cannot reach the emulator: our `docker` lets it."""
-    docker = tmp_path / "docker"
+def test_airbytes_own_tests_accept_the_image_of_the_source(image: Image, tmp_path: Path) -> None:
+    tests = [sys.executable, "-m", "pytest", "-q", "-m", "image_tests", "--connector-image", image.tag]
+    printed = _with_the_hosts_network(
+        tmp_path, *tests, "--read-from-streams", "all", "integration_tests/source/test_airbyte_standards.py"
+    )
+    for name in ("spec", "check", "discover", "read"):
+        assert f"test_docker_image_build_and_{name}" not in printed, "skipped"
+
+
+def test_airbytes_own_tests_accept_the_image_of_the_destination(destination: Image, tmp_path: Path) -> None:
+    """`airbyte-cdk image test`; it has no test of `discover` and `write`."""
+    command = [str(Path(sys.executable).parent / "airbyte-cdk"), "image", "test", "--image", destination.tag]
+    printed = _with_the_hosts_network(tmp_path, *command, str(connector_folder("destination")))
+    passed = re.search(r"(\d+) passed", printed)
+    # the spec, the form of a configuration, a check of two
+    assert passed
+    assert int(passed[1]) == 4, printed[-6000:]
+
+
+def _with_the_hosts_network(folder: Path, *command: str) -> str:
+    """Run tests of Airbyte, which start the image where it cannot reach the emulator: our `docker` lets it."""
+    docker = folder / "docker"
     docker.write_text(
         f'#!/bin/sh\n[ "$1" = run ] && shift && set -- run --network host "$@"\nexec {shutil.which("docker")} "$@"\n'
     )
     docker.chmod(0o755)
-    tests = [sys.executable, "-m", "pytest", "-q", "-m", "image_tests", "--connector-image", image.tag]
     done = subprocess.run(
-        [*tests, "--read-from-streams", "all", "integration_tests/source/test_airbyte_standards.py"],
+        command,
         cwd=ROOT,
-        env=os.environ | {"PATH": f"{tmp_path}{os.pathsep}{os.environ['PATH']}"},
+        env=os.environ | {"PATH": f"{folder}{os.pathsep}{os.environ['PATH']}"},
         capture_output=True,
         text=True,
         check=False,
     )
     assert done.returncode == 0, done.stdout[-6000:]
-    for name in ("spec", "check", "discover", "read"):
-        assert f"test_docker_image_build_and_{name}" not in done.stdout, "skipped"
+    return done.stdout
 
 
 def _configured(stream: dict[str, Any]) -> dict[str, Any]:

@@ -146,7 +146,8 @@ def test_the_rest_takes_as_long_as_what_is_done(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr(time, "monotonic", lambda: activation.began + 600)
     assert activation.progress() == "10,000 of 40,000 rows, 17 per second, 30 min left"
     activation.done = 0
-    assert activation.progress() == "0 of 40,000 rows, 0 per second"
+    activation.waits = "; 3 wait for the budget"
+    assert activation.progress() == "0 of 40,000 rows after 10 min; 3 wait for the budget"
 
 
 def test_warnings_are_shown_and_errors_are_kept() -> None:

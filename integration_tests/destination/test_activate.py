@@ -219,6 +219,11 @@ def test_modes_are_those_of_the_destination(project: Project) -> None:
             {},
             "The query failed: Invalid Input Error: too much.",
         ),
+        (
+            "SELECT error('at \"host=h password=''o p'' dbname=x\", postgres://me:sw0rd@h/x, Password = pa:ss;') AS a",
+            {},
+            'at "host=h password=*** dbname=x", postgres://me:***@h/x, Password = ***;.',
+        ),
         ("SELECT 1 AS a, 2 AS a", {}, "QUERY has two columns that are called a: give one of them another name"),
         ("CREATE TABLE t (i INT)", {}, "QUERY has to end with a SELECT, whose rows are written."),
         ("", {"kind": ""}, "QUERY has to say which rows are written into the account: make activate QUERY="),
@@ -351,7 +356,7 @@ def test_a_terminal_shows_how_far_it_is(project: Project) -> None:
     shown = b"".join(chunks_of(ours))
     assert process.wait(PATIENCE) == 0
     assert b"Running the query: " in shown
-    assert re.search(rb"Writing contacts: \d+ of 20 rows, \d+ per second", shown), shown
+    assert re.search(rb"Writing contacts: \d+ of 20 rows(, \d+ per second| after \d+ s)", shown), shown
     assert b"\x1b" in shown
 
 
