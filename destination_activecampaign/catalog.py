@@ -4,7 +4,7 @@ import logging
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import Any
+from typing import Any, Protocol
 
 from destination_activecampaign.columns import form, snake_case, value_in
 from destination_activecampaign.config import Config, StreamSettings
@@ -25,15 +25,16 @@ class Mode(Enum):
 class ObjectType:
     """What can be written: the object's own fields by name with their JSON schemas, and what tells one from another.
 
-    `keys` are the fields of which one choice is enough, the usual one first. `custom_fields` are those of what owns
-    them, `reads` the listings below /api/3/ that writing it needs to see.
+    `keys` are the fields of which one choice is enough, the usual one first. `custom_fields` is the listing
+    below /api/3/ of the definitions of its custom fields, where it has such, and `reads` are the listings that writing
+    it needs to see.
     """
 
     name: str
     keys: tuple[tuple[str, ...], ...]
     modes: frozenset[Mode]
     fields: Mapping[str, Mapping[str, Any]]
-    custom_fields: bool = False
+    custom_fields: str = ""
     reads: tuple[str, ...] = ()
 
 
@@ -70,9 +71,24 @@ class Target:
         }
 
 
-def object_named(name: str, objects: Mapping[str, ObjectType]) -> ObjectType | None:
-    """The object of this name, without regard to case and to how PyAirbyte rewrites names; None where there is none."""
-    return next((one for one in objects.values() if form(one.name) == form(name)), None)
+class ObjectTypes(Protocol):
+    """The objects that rows can be written to."""
+
+    def named(self, name: str) -> ObjectType | None:
+        """The object of this name, without regard to case and to how PyAirbyte rewrites names.
+
+        None where there is none. Raises ApiError where it has to be asked for, and cannot be.
+        """
+
+    def __iter__(self) -> Iterator[ObjectType]: ...
+
+
+def is_no_object(stream: str, name: str, objects: ObjectTypes) -> str:
+    """The sentence for a stream that is to be written to what is no object."""
+    return (
+        f"The stream {stream} is to be written to {name}, which is no object of ActiveCampaign's. Name one for it "
+        f"under Streams in the configuration: {', '.join(one.name for one in objects)}."
+    )
 
 
 # What a sync mode does where the configuration does not say otherwise. Overwriting is no deletion of the rest, whatever
@@ -86,7 +102,7 @@ _MODES = {
 }
 
 
-def targets_of(catalog: Any, config: Config, objects: Mapping[str, ObjectType]) -> list[Target]:
+def targets_of(catalog: Any, config: Config, objects: ObjectTypes) -> list[Target]:
     """What the streams of a configured catalog, as JSON, are written to.
 
     The object is the stream's `destination_object_name`, else what the configuration says, else the stream's own name.
@@ -108,7 +124,7 @@ def targets_of(catalog: Any, config: Config, objects: Mapping[str, ObjectType]) 
     return targets
 
 
-def _target(configured: Any, given: Mapping[str, StreamSettings], objects: Mapping[str, ObjectType]) -> Target:
+def _target(configured: Any, given: Mapping[str, StreamSettings], objects: ObjectTypes) -> Target:
     stream = configured.get("stream") if isinstance(configured, Mapping) else None
     stream = stream if isinstance(stream, Mapping) else {}
     name = stream.get("name")
@@ -116,12 +132,9 @@ def _target(configured: Any, given: Mapping[str, StreamSettings], objects: Mappi
         raise ValueError("The catalog has a stream without a name.")
     settings = given.get(name, StreamSettings(name))
     wanted = configured.get("destination_object_name") or settings.object or name
-    kind = object_named(str(wanted), objects)
+    kind = objects.named(str(wanted))
     if kind is None:
-        raise ValueError(
-            f"The stream {name} is to be written to {wanted}, which is no object of ActiveCampaign's. Name one for it "
-            f"under Streams in the configuration: {', '.join(objects)}."
-        )
+        raise ValueError(is_no_object(name, wanted, objects))
     mode = _mode(configured, settings, kind)
     schema = stream.get("json_schema")
     properties = schema.get("properties") if isinstance(schema, Mapping) else None

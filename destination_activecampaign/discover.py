@@ -7,11 +7,10 @@ names, and the operation's object as the `destination_object_name` of their stre
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from activecampaign_client.account import Account
-from activecampaign_client.custom_fields import Definition, Plan, definitions_in
-from destination_activecampaign.catalog import Mode, ObjectType
+from activecampaign_client.custom_fields import Definition, Plan
+from destination_activecampaign.catalog import Mode, ObjectType, ObjectTypes
 from destination_activecampaign.config import Config
-from destination_activecampaign.objects import OBJECTS
+from destination_activecampaign.directory import Directory
 
 _SYNC_MODES = {
     "append": Mode.UPSERT,
@@ -21,10 +20,13 @@ _SYNC_MODES = {
 }
 
 
-def operations(config: Config, account: Account) -> list[dict[str, Any]]:
+def operations(config: Config, objects: ObjectTypes, directory: Directory) -> list[dict[str, Any]]:
     """Every operation on every object, see `operations_on`; as many requests as the custom fields have pages."""
-    definitions = list(definitions_in(account.pages("fields")))
-    return [operation for one in OBJECTS.values() for operation in operations_on(one, definitions, config)]
+    return [
+        operation
+        for one in objects
+        for operation in operations_on(one, list(directory.definitions(one.custom_fields).values()), config)
+    ]
 
 
 def operations_on(kind: ObjectType, definitions: list[Definition], config: Config) -> Iterator[dict[str, Any]]:

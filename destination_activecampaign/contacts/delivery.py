@@ -11,7 +11,6 @@ from destination_activecampaign.config import Config
 from destination_activecampaign.contacts import reasons
 from destination_activecampaign.contacts.change import Change
 from destination_activecampaign.contacts.differences import difference, for_importer, not_subscribed
-from destination_activecampaign.contacts.directory import Directory
 from destination_activecampaign.contacts.exclusions import Exclusions
 from destination_activecampaign.contacts.hand import Hand, size_of
 from destination_activecampaign.contacts.importer import MOST_BYTES, Entry, Imported, Importer, batches
@@ -20,6 +19,7 @@ from destination_activecampaign.contacts.knowledge import Knowledge
 from destination_activecampaign.contacts.known import UNSUBSCRIBED, Contact
 from destination_activecampaign.contacts.pending import Pending
 from destination_activecampaign.contacts.singly import SingleWriter
+from destination_activecampaign.directory import Directory
 from destination_activecampaign.rejections import Rejection
 from destination_activecampaign.writer import Outcome, Row, Settle
 

@@ -32,7 +32,7 @@ CONTACT_OBJECTS: Sequence[ObjectType] = (
             },
             "account": {"type": ["null", "string"], "description": "Name of the account that they belong to."},
         },
-        custom_fields=True,
+        custom_fields="fields",
         reads=("contacts", "fields", "tags", "lists"),
     ),
     ObjectType(

@@ -5,7 +5,7 @@ what the account has, and what it does not have is delivered in the background.
 """
 
 import threading
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
@@ -17,7 +17,6 @@ from destination_activecampaign.contacts.change import Change
 from destination_activecampaign.contacts.decision import Load, Way, way_of
 from destination_activecampaign.contacts.delivery import FEWEST_IMPORTED, Delivery, without_contact
 from destination_activecampaign.contacts.differences import needs_to_know
-from destination_activecampaign.contacts.directory import Directory
 from destination_activecampaign.contacts.exclusions import Exclusions
 from destination_activecampaign.contacts.hand import BLOCK_BYTES, BLOCK_ROWS, Hand, size_of
 from destination_activecampaign.contacts.importer import LONGEST_BATCH, MOST_CONTACTS, Durations, Importer
@@ -26,6 +25,7 @@ from destination_activecampaign.contacts.pending import Pending, Said, merged, r
 from destination_activecampaign.contacts.reader import ACCOUNTS, FIELD_VALUES, LISTS, TAGS, ContactReader
 from destination_activecampaign.contacts.rows import Meaning, RowReader
 from destination_activecampaign.contacts.singly import SingleWriter
+from destination_activecampaign.directory import Directory
 from destination_activecampaign.rejections import Rejection
 from destination_activecampaign.writer import Row, Settle
 
@@ -42,7 +42,8 @@ class Closed(Exception):
 class ContactsWriter:
     """The writer of contacts (see `destination_activecampaign.writer.Writer`).
 
-    `durations` and `longest_batch` are for tests, see Importer. Raises ApiError, with a sentence, where a stream's
+    `write_earlier` is called before rows are looked at (see `writers.Writers`); `durations` and `longest_batch` are for
+    tests, see Importer. Raises ApiError, with a sentence, where a stream's
     columns are not those of its object, and where what the account calls its fields cannot be read.
     """
 
@@ -52,6 +53,8 @@ class ContactsWriter:
         account: Account,
         config: Config,
         settle: Settle,
+        directory: Directory,
+        write_earlier: Callable[[], None],
         *,
         durations: Durations | None = None,
         longest_batch: float = LONGEST_BATCH,
@@ -61,7 +64,8 @@ class ContactsWriter:
         self._batches = ThreadPoolExecutor(BATCHES, "import")
         self._singles = ThreadPoolExecutor(SINGLES, "contact")
         self._hand = Hand()
-        self._directory = Directory(account)
+        self._directory = directory
+        self._write_earlier = write_earlier
         self._readers = {target: RowReader(target, config, self._directory) for target in targets}
         uses = frozenset[str]().union(*(reader.uses for reader in self._readers.values()))
         relations = [relation for relation, fields in _USES.items() if uses & fields]
@@ -103,10 +107,13 @@ class ContactsWriter:
             self._hand.wait_for_room(len(self._taken) + len(held), self._taken_bytes + sum(held))
             self._write_block(is_last=False)
 
-    def flush(self) -> None:
+    def push(self) -> None:
         self._hand.check()
         while self._taken or self._held:
             self._write_block(is_last=True)
+
+    def flush(self) -> None:
+        self.push()
         self._hand.wait_until_empty()
 
     def close(self) -> None:
@@ -126,6 +133,7 @@ class ContactsWriter:
 
         `is_last`: nothing more is expected soon, so that what has to wait for others is waited for.
         """
+        self._write_earlier()
         taken, self._taken, self._taken_bytes = self._taken, [], 0
         said = self._read(taken)
         changes = [one.change for one in said] + [one.change for one in self._held]

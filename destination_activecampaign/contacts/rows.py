@@ -14,8 +14,8 @@ from destination_activecampaign.columns import Columns, Field, form
 from destination_activecampaign.config import Config
 from destination_activecampaign.contacts import reasons
 from destination_activecampaign.contacts.change import Change, Ending, tags_of
-from destination_activecampaign.contacts.directory import Directory
 from destination_activecampaign.contacts.objects import CONTACT_OBJECTS
+from destination_activecampaign.directory import Directory
 from destination_activecampaign.pyairbyte import with_numbers, with_offsets, without_padding
 from destination_activecampaign.rejections import Rejection
 

@@ -11,8 +11,8 @@ from activecampaign_client.page import objects_in
 from destination_activecampaign.contacts import reasons
 from destination_activecampaign.contacts.change import Change, Ending
 from destination_activecampaign.contacts.differences import is_same
-from destination_activecampaign.contacts.directory import Directory
 from destination_activecampaign.contacts.known import Contact, key_of
+from destination_activecampaign.directory import Directory
 from destination_activecampaign.rejections import Rejection
 from destination_activecampaign.writer import Outcome
 

@@ -2,7 +2,8 @@
 
 import threading
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import count
 from typing import Any, NamedTuple
@@ -12,9 +13,10 @@ from destination_activecampaign.catalog import Mode, Target
 from destination_activecampaign.config import Config
 from destination_activecampaign.contacts.importer import Durations
 from destination_activecampaign.contacts.pipeline import ContactsWriter
-from destination_activecampaign.objects import OBJECTS
+from destination_activecampaign.directory import Directory
+from destination_activecampaign.objects import Objects
 from destination_activecampaign.rejections import Rejection
-from destination_activecampaign.writer import Outcome, Row
+from destination_activecampaign.writer import Outcome, Row, Settle
 from emulator import Account, Emulator
 
 JsonObject = dict[str, Any]
@@ -131,6 +133,16 @@ class World:
         self.emulator.requests.clear()
         rows = [one for part in parts for one in part]
         written = Written([None] * len(rows))
+        with self.writer(dict.fromkeys(target for target, _ in rows), written.settle, **config) as writer:
+            numbers = count()
+            for part in parts:
+                for target, data in part:
+                    writer.take(target, Row(next(numbers), data))
+                writer.flush()
+        return written
+
+    @contextmanager
+    def writer(self, targets: Iterable[Target], settle: Settle, **config: Any) -> Iterator[ContactsWriter]:
         client = Client(self.emulator.url, self.emulator.api_key, 1000)
         settings = Config(
             self.emulator.url,
@@ -140,24 +152,20 @@ class World:
                 **config,
             },
         )
-        targets = list(dict.fromkeys(target for target, _ in rows))
         writer = ContactsWriter(
-            targets,
+            list(targets),
             client,
             settings,
-            written.settle,
+            settle,
+            Directory(client),
+            lambda: None,
             durations=Durations(0.05, shortest=0.02),
             longest_batch=self.longest_batch,
         )
         try:
-            numbers = count()
-            for part in parts:
-                for target, data in part:
-                    writer.take(target, Row(next(numbers), data))
-                writer.flush()
+            yield writer
         finally:
             writer.close()
-        return written
 
     def asked(self, method: str | None = None) -> list[str]:
         """The requests of the last sync, as `POST contact/sync`."""
@@ -198,4 +206,6 @@ def target_of(
     columns: Sequence[str] | None = None,
 ) -> Target:
     names = dict.fromkeys(name for row in rows for name in row) if columns is None else columns
-    return Target(f"{object_} {mode.value}", None, object_, mode, tuple(key) or OBJECTS[object_].keys[0], tuple(names))
+    kind = Objects().named(object_)
+    assert kind
+    return Target(f"{object_} {mode.value}", None, object_, mode, tuple(key) or kind.keys[0], tuple(names))

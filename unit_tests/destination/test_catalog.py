@@ -6,7 +6,7 @@ import pytest
 
 from destination_activecampaign.catalog import Mode, Target, targets_of
 from destination_activecampaign.config import Config, StreamSettings
-from destination_activecampaign.objects import OBJECTS
+from destination_activecampaign.objects import Objects
 
 
 def stream(name: str, *columns: str, sync_mode: Any = "append_dedup", **configured: Any) -> dict[str, Any]:
@@ -20,7 +20,9 @@ def stream(name: str, *columns: str, sync_mode: Any = "append_dedup", **configur
 
 
 def targets(*streams: Any, settings: tuple[StreamSettings, ...] = ()) -> list[Target]:
-    return targets_of({"streams": list(streams)}, Config("https://acme.api-us1.com", "key", streams=settings), OBJECTS)
+    return targets_of(
+        {"streams": list(streams)}, Config("https://acme.api-us1.com", "key", streams=settings), Objects()
+    )
 
 
 def target(*streams: Any, settings: tuple[StreamSettings, ...] = ()) -> Target:
@@ -131,7 +133,7 @@ def test_the_key_of_a_row_is_found_as_pyairbyte_spells_it() -> None:
 @pytest.mark.parametrize("catalog", [None, [], {}, {"streams": None}, {"streams": {}}])
 def test_what_is_no_catalog_is_refused(catalog: Any) -> None:
     with pytest.raises(ValueError, match="The catalog holds no list of streams"):
-        targets_of(catalog, Config("https://acme.api-us1.com", "key"), OBJECTS)
+        targets_of(catalog, Config("https://acme.api-us1.com", "key"), Objects())
 
 
 @pytest.mark.parametrize("entry", [None, {}, {"stream": None}, {"stream": {"name": ""}}])

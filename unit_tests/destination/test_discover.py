@@ -11,7 +11,7 @@ from destination_activecampaign.checking import configured_objects
 from destination_activecampaign.columns import Columns
 from destination_activecampaign.config import Config, StreamSettings
 from destination_activecampaign.discover import operations_on
-from destination_activecampaign.objects import OBJECTS
+from destination_activecampaign.objects import OBJECTS, Objects
 
 FIELDS = [
     Definition("1", "Birthday", "date", "BIRTHDAY"),
@@ -22,7 +22,7 @@ FIELDS = [
 
 def operations(deletions: Any = "delete") -> dict[tuple[str, str], dict[str, Any]]:
     config = Config("https://acme.api-us1.com", "key", deletions=deletions)
-    found = [one for kind in OBJECTS.values() for one in operations_on(kind, FIELDS, config)]
+    found = [one for kind in OBJECTS for one in operations_on(kind, FIELDS, config)]
     return {(one["object_name"], one["sync_mode"]): one for one in found}
 
 
@@ -62,8 +62,10 @@ def test_custom_fields_are_typed_columns_named_as_the_source_names_them() -> Non
 def test_every_offered_column_finds_its_field() -> None:
     for (name, _), operation in operations().items():
         properties = list(operation["json_schema"]["properties"])
-        fields = FIELDS if OBJECTS[name].custom_fields else []
-        assert list(Columns(name, OBJECTS[name].fields, fields, schema=properties).declared) == properties
+        kind = Objects().named(name)
+        assert kind
+        fields = FIELDS if kind.custom_fields else []
+        assert list(Columns(name, kind.fields, fields, schema=properties).declared) == properties
 
 
 def test_the_schemas_are_schemas() -> None:
@@ -74,13 +76,14 @@ def test_the_schemas_are_schemas() -> None:
 
 
 def configured(*streams: StreamSettings) -> list[str]:
-    return [one.name for one in configured_objects(Config("https://acme.api-us1.com", "key", streams=streams))]
+    config = Config("https://acme.api-us1.com", "key", streams=streams)
+    return [one.name for one in configured_objects(config, Objects())]
 
 
 def test_the_rights_asked_for_are_those_of_the_configured_objects() -> None:
     assert configured(StreamSettings("x", object="contact_tags"), StreamSettings("y")) == ["contact_tags"]
     assert configured(StreamSettings("Contact Lists")) == ["contact_lists"]
-    assert configured() == list(OBJECTS)
+    assert configured() == [one.name for one in OBJECTS]
 
 
 def test_an_object_that_is_not_there_is_refused() -> None:

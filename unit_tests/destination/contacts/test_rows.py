@@ -9,8 +9,8 @@ from activecampaign_client.account import Account
 from destination_activecampaign.catalog import Mode, Target
 from destination_activecampaign.config import Config
 from destination_activecampaign.contacts.change import Change, Ending
-from destination_activecampaign.contacts.directory import Directory
 from destination_activecampaign.contacts.rows import Meaning, RowReader
+from destination_activecampaign.directory import Directory
 from destination_activecampaign.rejections import Rejection
 from unit_tests.client.transport import ROOT, Said, Transport
 
