@@ -24,7 +24,8 @@ COMMAND = f"{sys.executable} -m destination_activecampaign"
 STREAM = "people"
 # Of the account, as documented: requests a second, imports a minute, contacts in an import.
 REQUESTS_PER_SECOND, IMPORTS_PER_MINUTE, CONTACTS_PER_IMPORT = 5, 100, 250
-# What a sync asks once: whether the key is good, the custom fields, the lists, the tags, how many contacts there are.
+# What a sync asks once: whether the key is good, the custom fields, the lists, how many contacts there are, and their
+# tags or, where something is written, whom the account excludes.
 ASKED_ONCE = 5
 # How fast the importer works is not known. Here it is fast enough for the two budgets to be what limits a sync: each
 # batch is done 1.25 s after it came, whatever else waits.
@@ -125,6 +126,19 @@ def _plain(kind: str, value: Any) -> Any:
 # ---- the account ----------------------------------------------------------------------------------------------------
 
 
+def define(insert: Callable[..., str]) -> None:
+    """Put the custom fields, the tags and the lists into an account; `insert` is as `Account.insert`."""
+    for title, (kind, _) in _FIELDS.items():
+        one = insert("fields", title=title, type=kind, perstag=_tag_of(title), isrequired="0")
+        insert("fieldRels", field=one, relid="0")
+        for choice in _CHOICES if kind in ("dropdown", "radio", "checkbox", "listbox") else ():
+            insert("fieldOptions", field=one, value=choice, label=choice)
+    for tag in _TAGS:
+        insert("tags", tag=tag, tagType="contact", description="", deleted="0")
+    for name in _LISTS:
+        insert("lists", name=name, stringid=name.lower())
+
+
 class World(Server):
     """A server with an account that has the custom fields, tags and lists, and no contact."""
 
@@ -133,14 +147,8 @@ class World(Server):
 
     def __enter__(self) -> "World":
         super().__enter__()
-        for title, (kind, _) in _FIELDS.items():
-            one = self._insert("fields", title=title, type=kind, perstag=_tag_of(title), isrequired="0")
-            self._insert("fieldRels", field=one, relid="0")
-            for choice in _CHOICES if kind in ("dropdown", "radio", "checkbox", "listbox") else ():
-                self._insert("fieldOptions", field=one, value=choice, label=choice)
-        for tag in _TAGS:
-            self._insert("tags", tag=tag, tagType="contact", description="", deleted="0")
-        self.lists = {name: self._insert("lists", name=name, stringid=name.lower()) for name in _LISTS}
+        define(self._insert)
+        self.lists = {row["name"]: row["id"] for row in self.control("rows/lists")}
         return self
 
     def _insert(self, resource: str, **fields: str) -> str:
