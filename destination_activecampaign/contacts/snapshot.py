@@ -3,7 +3,7 @@
 import sqlite3
 import threading
 from collections.abc import Iterable, Sequence
-from dataclasses import astuple
+from dataclasses import fields
 from itertools import islice
 
 import orjson
@@ -11,6 +11,7 @@ import orjson
 from destination_activecampaign.contacts.known import Contact, key_of
 
 _AT_ONCE = 500
+_PARTS = tuple(one.name for one in fields(Contact))
 
 
 class Snapshot:
@@ -34,7 +35,7 @@ class Snapshot:
 
     def put(self, contacts: Sequence[Contact]) -> None:
         """Keep these contacts in the place of those with their email addresses."""
-        rows = [(one.key, one.id, orjson.dumps(astuple(one))) for one in contacts]
+        rows = [(one.key, one.id, orjson.dumps([getattr(one, name) for name in _PARTS])) for one in contacts]
         with self._lock:
             self._contacts.executemany("INSERT OR REPLACE INTO contact VALUES (?, ?, ?)", rows)
 
