@@ -8,8 +8,8 @@ from collections.abc import Collection, Iterator, Mapping
 from functools import lru_cache
 from typing import Any
 
+from destination_activecampaign.cells import object_of
 from destination_activecampaign.columns import form, is_of_airbyte, snake_case
-from destination_activecampaign.row_values import object_of
 
 
 class Call:

@@ -54,7 +54,7 @@ class Target:
     as `("email",)` or `("id",)`, and `key_columns` the columns that hold them. `columns` are those of the stream's
     schema, as it spells them, and `fields` the fields that the user named for some of them; records may spell a column
     otherwise (see `destination_activecampaign.columns`). `moments` are the columns that the schema says have times with
-    an offset.
+    an offset, `numbers` those that it says have numbers.
 
     >>> target = Target("people", None, "contacts", Mode.UPSERT, ("email",), ("Email", "plan"), {"plan": "PLAN"})
     >>> target.key_of({"email": "ann@example.com", "plan": "gold"})
@@ -70,6 +70,7 @@ class Target:
     fields: Mapping[str, str] = field(default_factory=dict, hash=False)
     key_columns: tuple[str, ...] = ()
     moments: frozenset[str] = frozenset()
+    numbers: frozenset[str] = frozenset()
 
     def key_of(self, row: Mapping[str, Any]) -> dict[str, Any]:
         """The values of a row's key, by field."""
@@ -161,6 +162,7 @@ def _target(configured: Any, given: Mapping[str, StreamSettings], objects: Objec
         settings.fields,
         key_columns,
         frozenset(column for column in columns if _is_moment(properties[column])),
+        frozenset(column for column in columns if _is_number(properties[column])),
     )
 
 
@@ -171,6 +173,13 @@ def _is_moment(schema: Any) -> bool:
         and schema.get("format") == "date-time"
         and schema.get("airbyte_type") != "timestamp_without_timezone"
     )
+
+
+def _is_number(schema: Any) -> bool:
+    """Whether a column has numbers, and nothing else."""
+    kind = schema.get("type") if isinstance(schema, Mapping) else None
+    kinds = kind if isinstance(kind, list) else [kind]
+    return "number" in kinds and not {"string", "array", "object"} & {one for one in kinds if isinstance(one, str)}
 
 
 def _mode(configured: Mapping[str, Any], settings: StreamSettings, kind: ObjectType) -> Mode:

@@ -13,7 +13,7 @@ from destination_activecampaign.contacts.change import Change
 from destination_activecampaign.contacts.differences import difference, for_importer, not_subscribed
 from destination_activecampaign.contacts.exclusions import Exclusions
 from destination_activecampaign.contacts.hand import Hand, size_of
-from destination_activecampaign.contacts.importer import MOST_BYTES, Entry, Imported, Importer, batches
+from destination_activecampaign.contacts.importer import MOST_BYTES, MOST_CONTACTS, Entry, Imported, Importer, batches
 from destination_activecampaign.contacts.importer import size_of as size_of_entry
 from destination_activecampaign.contacts.knowledge import Knowledge
 from destination_activecampaign.contacts.known import UNSUBSCRIBED, Contact
@@ -82,20 +82,30 @@ class Delivery:
     def send(self, pendings: Sequence[Pending]) -> None:
         """Begin to write contacts, whose keys are nobody else's until they are settled. Raises ApiError."""
         imported: list[tuple[Pending, Entry]] = []
+        some_left = False
         for one in pendings:
             result = self._reduced(one)
             if result is not None:
                 self._end(one, result)
             elif entry := self._entry_of(one):
                 imported.append((one, entry))
+                if len(imported) == 3 * MOST_CONTACTS:
+                    # These leave while the others are compared. Two are kept: how they are cut depends on what follows.
+                    imported, some_left = self._import_batches(imported, kept=2), True
             else:
                 self._in_background(self._singles, self._write_singly, one)
-        if self._config.run_automations and len(imported) < FEWEST_IMPORTED:
+        if self._config.run_automations and not some_left and len(imported) < FEWEST_IMPORTED:
             for one, _ in imported:
                 self._in_background(self._singles, self._write_singly, one)
             return
-        for piece in batches([size_of_entry(entry) for _, entry in imported]):
+        self._import_batches(imported)
+
+    def _import_batches(self, imported: Sequence[tuple[Pending, Entry]], kept: int = 0) -> list[tuple[Pending, Entry]]:
+        """Import these in batches, but for the last so many, which are given back."""
+        pieces = list(batches([size_of_entry(entry) for _, entry in imported]))
+        for piece in pieces[: len(pieces) - kept]:
             self._in_background(self._batches, self._import, imported[piece])
+        return [one for piece in pieces[len(pieces) - kept :] for one in imported[piece]]
 
     # ---- what there is to write
 

@@ -8,6 +8,7 @@ from typing import Any
 from activecampaign_client.errors import ApiError
 from destination_activecampaign.calls import Call
 from destination_activecampaign.catalog import Target
+from destination_activecampaign.cells import Rejected, text_of
 from destination_activecampaign.columns import Columns
 from destination_activecampaign.config import Config
 from destination_activecampaign.contacts import reasons
@@ -16,7 +17,6 @@ from destination_activecampaign.contacts.parts import Parts, email_of
 from destination_activecampaign.contacts.rows import STANDARD, Meaning
 from destination_activecampaign.directory import Directory
 from destination_activecampaign.rejections import Rejection
-from destination_activecampaign.row_values import RowRejected, text_of
 
 LOGGER = logging.getLogger(__name__)
 
@@ -44,7 +44,7 @@ class IdentifyReader:
         """What a call says. Raises ApiError where something that it names cannot be looked up."""
         try:
             return self._meaning(Call(row, self._target.fields))
-        except RowRejected as rejected:
+        except Rejected as rejected:
             return rejected.rejection
 
     def report(self) -> None:
@@ -60,7 +60,7 @@ class IdentifyReader:
     def _meaning(self, call: Call) -> Meaning:
         email = email_of(next((found for place in _TRAITS if (found := call.get(*place, "email"))), None))
         if not email:
-            raise RowRejected(reasons.EMAIL_MISSING)
+            raise Rejected(reasons.EMAIL_MISSING)
         custom, new_options = self._custom(call)
         tags = _trait(call, "tags")
         change = Change(
@@ -87,7 +87,7 @@ class IdentifyReader:
         try:
             field = self._fields.find(name)
         except ApiError:
-            raise RowRejected(reasons.AMBIGUOUS_FIELD) from None
+            raise Rejected(reasons.AMBIGUOUS_FIELD) from None
         if field:
             return field.name
         if name not in self._said:

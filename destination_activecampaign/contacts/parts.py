@@ -5,12 +5,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from activecampaign_client.custom_fields import UnknownOption, render
+from destination_activecampaign.cells import Rejected, identifier_of, items_of, text_of
 from destination_activecampaign.config import Config
 from destination_activecampaign.contacts import reasons
 from destination_activecampaign.contacts.change import tags_of
 from destination_activecampaign.directory import Directory
 from destination_activecampaign.pyairbyte import without_padding
-from destination_activecampaign.row_values import RowRejected, identifier_of, items_of, text_of
 
 _EMAIL = re.compile(r"[^\s@<>(),;:\\\"\[\]]+@(?!.*\.\.)[^\s@<>(),;:\\\"\[\]_]+\.[^\s@<>(),;:\\\"\[\].]{2,}")
 _LONGEST_EMAIL = 254
@@ -18,10 +18,10 @@ _STATUSES = {"subscribe": True, "1": True, "true": True, "unsubscribe": False, "
 
 
 def email_of(value: Any) -> str:
-    """An email address, empty where there is none. Raises RowRejected for what ActiveCampaign does not take."""
+    """An email address, empty where there is none. Raises Rejected for what ActiveCampaign does not take."""
     email = text_of(value).strip() if value is not None else ""
     if email and not is_email(email):
-        raise RowRejected(reasons.EMAIL_INVALID)
+        raise Rejected(reasons.EMAIL_INVALID)
     return email
 
 
@@ -36,7 +36,7 @@ def is_email(text: str) -> bool:
 class Parts:
     """Values of rows, as the configuration has them understood, and the account knows what they name.
 
-    Every method raises RowRejected for what cannot be written, and ApiError where something cannot be looked up.
+    Every method raises Rejected for what cannot be written, and ApiError where something cannot be looked up.
     """
 
     def __init__(self, config: Config, directory: Directory) -> None:
@@ -51,10 +51,10 @@ class Parts:
             return str(render(definition, unpadded)), []
         except UnknownOption as error:
             if "options" not in self._config.create_missing:
-                raise RowRejected(reasons.unknown_option(str(error))) from None
+                raise Rejected(reasons.unknown_option(str(error))) from None
             created = error.choices
         except ValueError as error:
-            raise RowRejected(reasons.value_invalid(str(error))) from None
+            raise Rejected(reasons.value_invalid(str(error))) from None
         extended = definition._replace(options=(*definition.options, *created))
         return str(render(extended, unpadded)), [(identifier, choice) for choice in created]
 
@@ -62,7 +62,7 @@ class Parts:
         """The name of a company account; empty for none."""
         name = "" if value is None else text_of(value).strip()
         if name and "accounts" not in self._config.create_missing and not self._directory.account_id(name):
-            raise RowRejected(reasons.UNKNOWN_ACCOUNT)
+            raise Rejected(reasons.UNKNOWN_ACCOUNT)
         return name
 
     def tags(self, value: Any) -> dict[str, Any]:
@@ -74,7 +74,7 @@ class Parts:
 
     def check_tag(self, name: str) -> None:
         if "tags" not in self._config.create_missing and not self._directory.has_tag(name):
-            raise RowRejected(reasons.UNKNOWN_TAG)
+            raise Rejected(reasons.UNKNOWN_TAG)
 
     def lists(self, value: Any) -> dict[str, bool]:
         """Whether the contact is to be subscribed, by list id."""
@@ -90,10 +90,10 @@ class Parts:
         """A list's id, by that, its string id or its name."""
         name = identifier_of(value)
         if not name:
-            raise RowRejected(reasons.LIST_MISSING)
+            raise Rejected(reasons.LIST_MISSING)
         found = self._directory.lists_called(name)
         if len(found) != 1:
-            raise RowRejected(reasons.AMBIGUOUS_LIST if found else reasons.UNKNOWN_LIST)
+            raise Rejected(reasons.AMBIGUOUS_LIST if found else reasons.UNKNOWN_LIST)
         return next(iter(found))
 
     @staticmethod
@@ -103,7 +103,7 @@ class Parts:
             return True
         status = _STATUSES.get(identifier_of(value).casefold())
         if status is None:
-            raise RowRejected(
+            raise Rejected(
                 reasons.value_invalid("The status of a list is subscribe or unsubscribe, 1 or 2, true or false.")
             )
         return status

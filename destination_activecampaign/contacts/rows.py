@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from destination_activecampaign.catalog import Mode, Target
+from destination_activecampaign.cells import Rejected, identifier_of, text_of
 from destination_activecampaign.columns import Columns, Field, form
 from destination_activecampaign.config import Config
 from destination_activecampaign.contacts import reasons
@@ -13,9 +14,8 @@ from destination_activecampaign.contacts.change import Change, Ending, tags_of
 from destination_activecampaign.contacts.objects import CONTACT_OBJECTS
 from destination_activecampaign.contacts.parts import Parts, email_of
 from destination_activecampaign.directory import Directory
-from destination_activecampaign.pyairbyte import with_offsets
+from destination_activecampaign.pyairbyte import with_numbers, with_offsets
 from destination_activecampaign.rejections import Rejection
-from destination_activecampaign.row_values import RowRejected, identifier_of, text_of
 
 LOGGER = logging.getLogger(__name__)
 
@@ -48,6 +48,7 @@ class RowReader:
         self._by_id = target.key == ("id",)
         # As PyAirbyte's cache spells them.
         self._moments = frozenset(form(column) for column in target.moments if self._columns.field_of(column))
+        self._numbers = frozenset(form(column) for column in target.numbers if self._columns.field_of(column))
         self._said_utc = False
 
     @property
@@ -61,9 +62,9 @@ class RowReader:
     def read(self, row: Mapping[str, Any]) -> Meaning | Rejection:
         """What a row says. Raises ApiError where something that it names cannot be looked up."""
         try:
-            found = self._columns.read(self._with_offsets(row))
+            found = self._columns.read(with_numbers(self._with_offsets(row), self._numbers))
             return self._meaning({field.name: (field, value) for field, value in found.items()})
-        except RowRejected as rejected:
+        except Rejected as rejected:
             return rejected.rejection
 
     def _with_offsets(self, row: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -104,14 +105,14 @@ class RowReader:
     def _email(self, value: Any) -> str:
         email = email_of(value)
         if not email and not self._by_id:
-            raise RowRejected(reasons.EMAIL_MISSING)
+            raise Rejected(reasons.EMAIL_MISSING)
         return email
 
     @staticmethod
     def _id(value: Any) -> str:
         identifier = identifier_of(value)
         if not identifier:
-            raise RowRejected(reasons.ID_MISSING)
+            raise Rejected(reasons.ID_MISSING)
         return identifier
 
     # ---- what it changes
@@ -147,7 +148,7 @@ class RowReader:
     def _with_tag(self, change: Change, value: Any) -> Change:
         name = text_of(value).strip() if value is not None else ""
         if not name:
-            raise RowRejected(reasons.TAG_MISSING)
+            raise Rejected(reasons.TAG_MISSING)
         if self._is_deletion:
             return replace(change, remove_tags=frozenset({name.casefold()}))
         self._parts.check_tag(name)
@@ -161,7 +162,7 @@ class RowReader:
         name, job = said.get("account"), said.get("jobTitle")
         named = text_of(name).strip() if name is not None else ""
         if not named:
-            raise RowRejected(reasons.ACCOUNT_MISSING)
+            raise Rejected(reasons.ACCOUNT_MISSING)
         if self._is_deletion:
             return replace(change, left_accounts=frozenset({named.casefold()}))
         declared = {field.name for field in self._columns.declared.values()}

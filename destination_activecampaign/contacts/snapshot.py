@@ -3,7 +3,7 @@
 import sqlite3
 import threading
 from collections.abc import Iterable, Sequence
-from dataclasses import astuple
+from dataclasses import fields
 from itertools import islice
 from typing import Any
 
@@ -12,6 +12,7 @@ import orjson
 from destination_activecampaign.contacts.known import Association, Contact, key_of
 
 _AT_ONCE = 500
+_PARTS = tuple(one.name for one in fields(Contact))
 
 
 class Snapshot:
@@ -71,9 +72,10 @@ class Snapshot:
         return found
 
 
-def _parts(contact: Contact) -> tuple[Any, ...]:
+def _parts(contact: Contact) -> list[Any]:
     """What a contact is made of, in types that JSON has."""
-    return tuple(tuple(part) if isinstance(part, Association) else part for part in astuple(contact))
+    parts = [getattr(contact, name) for name in _PARTS]
+    return [tuple(part) if isinstance(part, Association) else part for part in parts]
 
 
 def _restored(parts: bytes) -> Contact:

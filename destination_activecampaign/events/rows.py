@@ -9,13 +9,13 @@ import orjson
 
 from destination_activecampaign.calls import Call
 from destination_activecampaign.catalog import Target
+from destination_activecampaign.cells import Rejected, text_of
 from destination_activecampaign.columns import Columns
 from destination_activecampaign.contacts.parts import email_of, is_email
 from destination_activecampaign.contacts.reasons import EMAIL_MISSING
 from destination_activecampaign.events import reasons
 from destination_activecampaign.events.objects import EVENT_OBJECTS
 from destination_activecampaign.rejections import Rejection
-from destination_activecampaign.row_values import RowRejected, text_of
 
 # https://developers.activecampaign.com/reference/track-event
 LONGEST_NAME = 32
@@ -66,7 +66,7 @@ class EventReader:
                 return _event({field.name: value for field, value in self._columns.read(row).items()})
             call = Call(row, self._target.fields)
             return _visit(call) if self._target.object == "page" else self._call(call)
-        except RowRejected as rejected:
+        except Rejected as rejected:
             return rejected.rejection
 
     def _call(self, call: Call) -> Event:
@@ -80,14 +80,14 @@ class EventReader:
             properties = call.rest(known, _OBJECTS)
         email = _email_of(call)
         if not email:
-            raise RowRejected(EMAIL_MISSING)
+            raise Rejected(EMAIL_MISSING)
         return Event(email, _name(name), _json(properties) if properties else "", _id_of(call))
 
 
 def _event(said: Mapping[str, Any]) -> Event:
     email = email_of(said.get("email"))
     if not email:
-        raise RowRejected(EMAIL_MISSING)
+        raise Rejected(EMAIL_MISSING)
     data, identifier = said.get("eventdata"), said.get("event_id")
     text = _json(data) if isinstance(data, (Mapping, list)) else "" if data is None else text_of(data)
     return Event(email, _name(said.get("event")), text, "" if identifier is None else text_of(identifier))
@@ -96,15 +96,15 @@ def _event(said: Mapping[str, Any]) -> Event:
 def _visit(call: Call) -> Visit:
     url = _text(_first(call, ("properties", "url"), ("context", "page", "url"), ("url",)))
     if not url:
-        raise RowRejected(reasons.URL_MISSING)
+        raise Rejected(reasons.URL_MISSING)
     url = url if "://" in url else f"https://{url}"
     try:
         parts = urlsplit(url)
         site = (parts.hostname or "").lower()
     except ValueError:
-        raise RowRejected(reasons.URL_INVALID) from None
+        raise Rejected(reasons.URL_INVALID) from None
     if parts.scheme not in ("http", "https") or "." not in site.strip(".") or not site.isprintable() or " " in site:
-        raise RowRejected(reasons.URL_INVALID)
+        raise Rejected(reasons.URL_INVALID)
     referrer = _first(call, ("properties", "referrer"), ("context", "page", "referrer"), ("referrer",))
     return Visit(_email_of(call), url, _text(referrer), site, _id_of(call))
 
@@ -112,9 +112,9 @@ def _visit(call: Call) -> Visit:
 def _name(value: Any) -> str:
     name = _text(value)
     if not name:
-        raise RowRejected(reasons.EVENT_MISSING)
+        raise Rejected(reasons.EVENT_MISSING)
     if len(name) > LONGEST_NAME:
-        raise RowRejected(reasons.EVENT_NAME_TOO_LONG)
+        raise Rejected(reasons.EVENT_NAME_TOO_LONG)
     return name
 
 

@@ -2,7 +2,7 @@
 
 import threading
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import count
@@ -40,6 +40,38 @@ class Has(NamedTuple):
     account: str | None
 
 
+# The resources that say what an account has of its contacts.
+TABLES = (
+    *("contacts", "fieldValues", "contactTags", "contactLists", "accountContacts"),
+    *("fields", "tags", "lists", "accounts"),
+)
+
+
+def contacts_in(rows: Callable[[str], Iterable[JsonObject]]) -> dict[str, Has]:
+    """Every contact of an account by its email address; `rows` gives those of a resource."""
+    fields = {row["id"]: row["perstag"].lower() for row in rows("fields")}
+    tags = {row["id"]: row["tag"] for row in rows("tags")}
+    lists = {row["id"]: row["name"] for row in rows("lists")}
+    names = {row["id"]: row["name"] for row in rows("accounts")}
+
+    below: dict[tuple[str, str], list[JsonObject]] = defaultdict(list)
+    for resource in ("fieldValues", "contactTags", "contactLists", "accountContacts"):
+        for row in rows(resource):
+            below[resource, str(row["contact"])].append(row)
+    found = {}
+    for row in rows("contacts"):
+        contact = row["id"]
+        links = below["accountContacts", contact]
+        found[row["email"]] = Has(
+            (row["firstName"], row["lastName"], row["phone"]),
+            {fields[one["field"]]: one["value"] for one in below["fieldValues", contact] if one["value"]},
+            frozenset(tags[str(one["tag"])] for one in below["contactTags", contact]),
+            {lists[str(one["list"])]: str(one["status"]) for one in below["contactLists", contact]},
+            names[str(links[0]["account"])] if links else None,
+        )
+    return found
+
+
 class World:
     """An emulated account with a field of each type, two lists and three tags, and the destination's writer for it."""
 
@@ -65,28 +97,7 @@ class World:
 
     def contacts(self) -> dict[str, Has]:
         """Every contact by its email address."""
-        account = self.account
-        fields = {row["id"]: row["perstag"].lower() for row in account.rows("fields")}
-        tags = {row["id"]: row["tag"] for row in account.rows("tags")}
-        lists = {row["id"]: row["name"] for row in account.rows("lists")}
-        names = {row["id"]: row["name"] for row in account.rows("accounts")}
-
-        below: dict[tuple[str, str], list[JsonObject]] = defaultdict(list)
-        for resource in ("fieldValues", "contactTags", "contactLists", "accountContacts"):
-            for row in account.rows(resource):
-                below[resource, str(row["contact"])].append(row)
-        found = {}
-        for row in account.rows("contacts"):
-            contact = row["id"]
-            links = below["accountContacts", contact]
-            found[row["email"]] = Has(
-                (row["firstName"], row["lastName"], row["phone"]),
-                {fields[one["field"]]: one["value"] for one in below["fieldValues", contact] if one["value"]},
-                frozenset(tags[str(one["tag"])] for one in below["contactTags", contact]),
-                {lists[str(one["list"])]: str(one["status"]) for one in below["contactLists", contact]},
-                names[str(links[0]["account"])] if links else None,
-            )
-        return found
+        return contacts_in(self.account.rows)
 
     def has(self, email: str) -> Has:
         return self.contacts()[email]

@@ -165,9 +165,7 @@ def test_a_host_that_never_answered_is_given_up_soon() -> None:
     with server(Script(answering())) as (url, _):
         pass
     clock = Clock()
-    with pytest.raises(
-        ApiError, match=rf"\(ConnectionError\)\. It was tried {ATTEMPTS} times\."
-    ) as failed:
+    with pytest.raises(ApiError, match=rf"\(ConnectionError\)\. It was tried {ATTEMPTS} times\.") as failed:
         host(url, clock).event(EMAIL, "bought")
     assert failed.value.kind == "transient"
     assert clock.now < 60

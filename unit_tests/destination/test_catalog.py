@@ -190,3 +190,15 @@ def test_columns_of_times_with_an_offset_are_known_from_the_schema() -> None:
         "odd": None,
     }
     assert target(configured).moments == {"seen", "born"}
+
+
+def test_columns_of_numbers_are_known_from_the_schema() -> None:
+    configured = stream("contacts", "email")
+    configured["stream"]["json_schema"]["properties"] |= {
+        "score": {"type": ["null", "number"]},
+        "price": {"type": "number"},
+        "seats": {"type": ["null", "integer"]},
+        "code": {"type": ["string", "number"]},
+        "odd": {"type": [{}]},
+    }
+    assert target(configured).numbers == {"score", "price"}

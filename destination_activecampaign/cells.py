@@ -12,7 +12,7 @@ _WHOLE = re.compile(r"(\d+)\.0+")
 NO_TEXT = Rejection("value_invalid", "A list or an object stands where a text belongs.")
 
 
-class RowRejected(Exception):
+class Rejected(Exception):
     """Ends the reading of a row."""
 
     def __init__(self, rejection: Rejection) -> None:
@@ -21,11 +21,11 @@ class RowRejected(Exception):
 
 
 def text_of(value: Any) -> str:
-    """A value as a text. Raises RowRejected for one that is none, which is not written as something else."""
+    """A value as a text. Raises Rejected for one that is none, which is not written as something else."""
     try:
         return write_text(value)
     except ValueError:
-        raise RowRejected(NO_TEXT) from None
+        raise Rejected(NO_TEXT) from None
 
 
 def identifier_of(value: Any) -> str:
@@ -34,7 +34,7 @@ def identifier_of(value: Any) -> str:
     >>> identifier_of(3), identifier_of("3.000000000"), identifier_of(" Newsletter ")
     ('3', '3', 'Newsletter')
 
-    Raises RowRejected for what is no text.
+    Raises Rejected for what is no text.
     """
     text = text_of(value).strip() if value is not None else ""
     whole = _WHOLE.fullmatch(text)
