@@ -24,7 +24,8 @@ class Call:
     """
 
     def __init__(self, row: Mapping[str, Any], fields: Mapping[str, str] | None = None) -> None:
-        self._row = dict(row)
+        # Objects that have become text are parsed once, however much is looked for in them.
+        self._row = {name: object_of(value) or value for name, value in row.items()}
         for column, field in (fields or {}).items():
             spelled = next((name for name in self._row if form(name) == form(column)), None)
             if spelled is not None:
