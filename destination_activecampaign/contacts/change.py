@@ -121,6 +121,9 @@ def merge(earlier: Change, later: Change) -> Change | None:
         return None
     if earlier.id != later.id or earlier.ending is not later.ending:
         return None
+    if any(not wanted and later.lists.get(one) for one, wanted in earlier.lists.items()):
+        # Whether somebody who unsubscribed may be subscribed again must not depend on what came together.
+        return None
     if earlier.ending and bool(earlier.lists) is not bool(later.lists):
         # All lists and some of them.
         return None

@@ -113,17 +113,19 @@ class Delivery:
         """What becomes of a contact where nothing is to be written; else its change is what is left, and None."""
         if one.is_known:
             contact = one.contact
-            if contact is None and (result := without_contact(one.change)):
+            if contact is None and (result := without_contact(one.change) or (one.change.id and reasons.NO_MATCH)):
                 return result
             if contact and one.change.mode is Mode.INSERT:
                 return reasons.EXISTS
-            left, one.refused = difference(
+            left, refused = difference(
                 one.change,
                 contact,
                 self._directory.fields,
                 self._account_ids(one.change),
                 resubscribe=self._config.resubscribe,
             )
+            # At a second look the change has no more of what was refused at the first.
+            one.refused |= refused
             if contact and left.is_empty and not left.renames(contact.email):
                 return Outcome.UNCHANGED
             one.outcome = Outcome.UPDATED if contact else Outcome.CREATED

@@ -5,9 +5,8 @@ what the account has, and what it does not have is delivered in the background.
 """
 
 import threading
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 
 from activecampaign_client.account import PAGE_SIZE, Account
 from destination_activecampaign.catalog import Target
@@ -148,9 +147,14 @@ class ContactsWriter:
             self._knowledge.read_all()
         if is_last:
             self._hand.wait_until_free(key for one in self._held for key in one.keys)
-        now, self._held = ready(merged([*self._held, *self._pendings(said)]), self._hand.busy)
+        # Before it is looked who has which address: what ends meanwhile may change it.
+        busy = self._hand.busy
+        pendings = [*self._held, *(Pending(one.change.email, one.change, [one]) for one in said)]
+        now, self._held = ready(merged(self._with_addresses(pendings)), busy)
         for one in self._held:
             one.forget()
+        for one in now:
+            one.begin()
         self._hand.begin(key for one in now for key in one.keys)
         self._knowledge.find(now, lambda one: way is Way.EACH or self._must_ask(one.change, len(now)))
         self._delivery.send(now)
@@ -199,20 +203,21 @@ class ContactsWriter:
         one_by_one = self._config.run_automations and number < FEWEST_IMPORTED
         return needs_to_know(change) or (one_by_one and change.subscribes)
 
-    def _pendings(self, said: Sequence[Said]) -> list[Pending]:
-        """The contacts that rows are about; rows with ids that the account does not have are settled."""
-        found = self._knowledge.by_ids(list(dict.fromkeys(one.change.id for one in said if one.change.id)))
-        pendings = []
-        for one in said:
-            contact = found.get(one.change.id)
-            if not one.change.id:
-                pendings.append(Pending(one.change.email, one.change, [one]))
-            elif contact is None:
-                self._delivery.settle(one.target, one.row, without_contact(one.change) or reasons.NO_MATCH)
-            else:
-                one.change = replace(one.change, email=one.change.email or contact.email)
-                pendings.append(Pending(contact.email, one.change, [one], is_known=True, contact=contact))
-        return pendings
+    def _with_addresses(self, pendings: Iterable[Pending]) -> Iterator[Pending]:
+        """The same with the addresses that contacts with ids have now; those that the account does not have are ended.
+
+        Also where they have waited: what they waited for may have changed the address, or deleted the contact.
+        """
+        pendings = list(pendings)
+        found = self._knowledge.by_ids(list(dict.fromkeys(one.change.id for one in pendings if one.change.id)))
+        for one in pendings:
+            if one.change.id in found:
+                one.found(found[one.change.id])
+            if one.is_known or not one.change.id:
+                yield one
+                continue
+            for said in one.rows:
+                self._delivery.settle(said.target, said.row, without_contact(said.change) or reasons.NO_MATCH)
 
 
 def _reader_of(target: Target, config: Config, directory: Directory) -> RowReader | IdentifyReader:

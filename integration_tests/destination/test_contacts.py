@@ -631,3 +631,84 @@ def test_given_many_rows_when_they_are_compared_then_the_first_batches_leave_bef
     sizes = sorted(len(json.loads(one.body)["contacts"]) for one in world.emulator.requests if one.method == "POST")
     assert sizes == [2, 249, 250, 250, 250]
     assert len(world.contacts()) == 1001
+
+
+COMPARE = ["always", "never", "auto"]
+
+
+@pytest.mark.parametrize("mode", [Mode.UPSERT, Mode.UPDATE])
+@pytest.mark.parametrize("compare", COMPARE)
+def test_given_addresses_that_change_hands_when_rows_name_ids_then_each_reaches_its_own_contact(world, compare, mode):
+    first = world.add("a@example.com", firstName="First")
+    second = world.add("b@example.com", firstName="Second")
+    given = [
+        {"id": first, "email": "free@example.com"},
+        {"id": second, "email": "a@example.com"},
+        {"id": first, "phone": "1"},
+        {"id": second, "lastName": "Second"},
+        {"id": first, "lastName": "First"},
+    ]
+    assert world.write(given, mode=mode, key=["id"], compare=compare) == ["updated"] * 5
+    names = {email: has.names for email, has in world.contacts().items()}
+    assert names == {"free@example.com": ("First", "First", "1"), "a@example.com": ("Second", "Second", "")}
+
+
+@pytest.mark.parametrize("compare", COMPARE)
+def test_given_an_address_that_is_another_contacts_by_now_when_an_id_is_deleted_then_the_other_stays(world, compare):
+    first = world.add("a@example.com", firstName="First")
+    second = world.add("b@example.com", firstName="Second")
+    moves = [{"id": first, "email": "free@example.com"}, {"id": second, "email": "a@example.com"}]
+    gone = {"id": first}
+    rows_of = [
+        *((target_of(moves, key=["id"]), row) for row in moves),
+        (target_of([gone], mode=Mode.SOFT_DELETE, key=["id"]), gone),
+        # Whoever comes after is somebody else.
+        (target_of([gone], key=["id"], columns=["id", "phone"]), {"id": first, "phone": "1"}),
+    ]
+    found = world.sync(rows_of, compare=compare, deletions="delete").codes
+    assert found == ["updated", "updated", "updated", "no_match"]
+    assert {email: has.names for email, has in world.contacts().items()} == {"a@example.com": ("Second", "", "")}
+
+
+def test_given_a_contact_that_was_deleted_by_its_address_when_a_row_names_its_id_then_none_is_created(world):
+    contact = world.add("a@example.com", firstName="First")
+    gone, more = {"email": "a@example.com"}, {"id": contact, "phone": "1"}
+    rows_of = [
+        (target_of([gone], mode=Mode.SOFT_DELETE), gone),
+        (target_of([more], key=["id"]), more),
+    ]
+    assert world.sync(rows_of, deletions="delete").codes == ["updated", "no_match"]
+    assert world.contacts() == {}
+
+
+def test_given_rows_of_one_id_that_are_written_singly_when_the_first_changes_the_address_then_the_next_finds_it(world):
+    contact = world.add("a@example.com", firstName="First")
+    given = [
+        {"id": contact, "email": "free@example.com", "phone": "1"},
+        {"id": contact, "email": "free@example.com", "lastName": "Last"},
+    ]
+    world.emulator.settings.patch({"faults": [fault("422", "/contacts/*", times=1)]})
+    assert world.write(given, key=["id"]) == ["updated"] * 2
+    assert world.contacts().keys() == {"free@example.com"}
+    assert world.has("free@example.com").names == ("First", "Last", "1")
+
+
+@pytest.mark.parametrize("compare", COMPARE)
+def test_given_batches_that_failed_after_they_were_applied_then_what_was_refused_is_still_said(world, compare):
+    world.add("ann@example.com", firstName="Before", lists={"News": "2"})
+    world.emulator.settings.patch({"faults": [fault("batch_failed", IMPORT, part=1.0)]})
+    assert world.write(rows("ann@example.com", firstName="Ann", lists=["News"]), compare=compare) == [
+        "resubscribe_refused"
+    ]
+    assert world.has("ann@example.com").names[0] == "Ann"
+    assert world.has("ann@example.com").lists == {"News": "2"}
+
+
+@pytest.mark.parametrize("parts", [1, 2])
+def test_whether_an_unsubscription_is_undone_does_not_depend_on_what_comes_together(world, parts):
+    world.add("ann@example.com", lists={"News": "1"})
+    given = [{"email": "ann@example.com", "lists": [{"id": "News", "status": status}]} for status in (2, 1)]
+    said = [(target_of(given), row) for row in given]
+    found = world.sync(*([said] if parts == 1 else ([one] for one in said))).codes
+    assert found == ["updated", "resubscribe_refused"]
+    assert world.has("ann@example.com").lists == {"News": "2"}
