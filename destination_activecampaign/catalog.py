@@ -13,19 +13,25 @@ LOGGER = logging.getLogger(__name__)
 
 
 class Mode(Enum):
-    """What a row does to the object with its key: UPDATE never creates, INSERT never changes what is there."""
+    """What a row does to the object with its key: UPDATE never creates, INSERT never changes what is there.
+
+    APPEND is for what has no key: each row is one more of them.
+    """
 
     UPSERT = "upsert"
     UPDATE = "update"
     INSERT = "insert"
     SOFT_DELETE = "soft_delete"
+    APPEND = "append"
 
 
 @dataclass(frozen=True)
 class ObjectType:
     """What can be written: the object's own fields by name with their JSON schemas, and what tells one from another.
 
-    `keys` are the fields of which one choice is enough, the usual one first. `custom_fields` is the listing
+    `keys` are the fields of which one choice is enough, the usual one first; () for what has none. `required` are
+    fields without which a row says nothing. Where it `is_tracked`, it is written with the keys of Event Tracking.
+    `custom_fields` is the listing
     below /api/3/ of the definitions of its custom fields, where it has such, and `reads` are the listings that writing
     it needs to see. Where it `is_optional`, not every plan has it, and not every user may see it. Where it
     `has_custom_keys`, a custom field can be the key, too.
@@ -36,6 +42,8 @@ class ObjectType:
     modes: frozenset[Mode]
     fields: Mapping[str, Mapping[str, Any]]
     custom_fields: str = ""
+    required: tuple[str, ...] = ()
+    is_tracked: bool = False
     reads: tuple[str, ...] = ()
     is_optional: bool = False
     has_custom_keys: bool = False
@@ -49,7 +57,7 @@ class Target:
     as `("email",)` or `("id",)`, and `key_columns` the columns that hold them. `columns` are those of the stream's
     schema, as it spells them, and `fields` the fields that the user named for some of them; records may spell a column
     otherwise (see `destination_activecampaign.columns`). `moments` are the columns that the schema says have times with
-    an offset.
+    an offset, `numbers` those that it says have numbers.
 
     >>> target = Target("people", None, "contacts", Mode.UPSERT, ("email",), ("Email", "plan"), {"plan": "PLAN"})
     >>> target.key_of({"email": "ann@example.com", "plan": "gold"})
@@ -65,6 +73,7 @@ class Target:
     fields: Mapping[str, str] = field(default_factory=dict, hash=False)
     key_columns: tuple[str, ...] = ()
     moments: frozenset[str] = frozenset()
+    numbers: frozenset[str] = frozenset()
 
     def key_of(self, row: Mapping[str, Any]) -> dict[str, Any]:
         """The values of a row's key, by field."""
@@ -106,6 +115,8 @@ _MODES = {
     "update": Mode.UPDATE,
     "soft_delete": Mode.SOFT_DELETE,
 }
+# The same for objects without a key.
+_APPENDS = {name: Mode.APPEND for name, mode in _MODES.items() if mode is Mode.UPSERT}
 
 
 def targets_of(catalog: Any, config: Config, objects: ObjectTypes) -> list[Target]:
@@ -158,6 +169,7 @@ def _target(configured: Any, given: Mapping[str, StreamSettings], objects: Objec
         settings.fields,
         key_columns,
         frozenset(column for column in columns if _is_moment(properties[column])),
+        frozenset(column for column in columns if _is_number(properties[column])),
     )
 
 
@@ -170,12 +182,19 @@ def _is_moment(schema: Any) -> bool:
     )
 
 
+def _is_number(schema: Any) -> bool:
+    """Whether a column has numbers, and nothing else."""
+    kind = schema.get("type") if isinstance(schema, Mapping) else None
+    kinds = kind if isinstance(kind, list) else [kind]
+    return "number" in kinds and not {"string", "array", "object"} & {one for one in kinds if isinstance(one, str)}
+
+
 def _mode(configured: Mapping[str, Any], settings: StreamSettings, kind: ObjectType) -> Mode:
     sync_mode = configured.get("destination_sync_mode")
     if settings.mode:
         mode = Mode(settings.mode)
     elif isinstance(sync_mode, str) and sync_mode in _MODES:
-        mode = _MODES[sync_mode]
+        mode = (_MODES if kind.keys else {**_MODES, **_APPENDS})[sync_mode]
     else:
         raise ValueError(f"The stream {settings.stream} has no sync mode that is known: {', '.join(_MODES)}.")
     if mode not in kind.modes:
@@ -195,6 +214,13 @@ def _key(
     A primary key that came with the object was chosen among its matching keys. Any other one is the source's own: the
     `id` of a table is no id of a contact.
     """
+    if not kind.keys:
+        if settings.key:
+            raise ValueError(
+                f"The key of the stream {settings.stream} is of no use, as {kind.name} has none: remove it under "
+                "Streams in the configuration."
+            )
+        return (), ()
     matched = {one: column for column in reversed([*columns]) if (one := _standard(column, settings.fields, kind))}
     matched |= {one: column for column in settings.fields if (one := _standard(column, settings.fields, kind))}
     chosen = settings.key or (tuple(_names(configured)) if configured.get("destination_object_name") else ())

@@ -5,10 +5,11 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from activecampaign_client.account import Account
-from activecampaign_client.answers import CHECK, PROOF, Request
+from activecampaign_client.answers import CHECK, PROOF, Limits, Request
 from activecampaign_client.errors import ApiError
 from destination_activecampaign.catalog import ObjectType, ObjectTypes, is_no_object
 from destination_activecampaign.config import Config
+from destination_activecampaign.events.required import required_tracking
 
 
 def check(config: Config, account: Account, objects: ObjectTypes) -> None:
@@ -20,13 +21,19 @@ def check(config: Config, account: Account, objects: ObjectTypes) -> None:
     began = time.monotonic()
 
     def prove(request: Request) -> None:
-        left = max(1.0, CHECK.total - (time.monotonic() - began))
-        account.send(request, replace(CHECK, total=left))
+        account.send(request, _what_is_left(began))
 
     prove(PROOF)
     for path in dict.fromkeys(path for one in configured_objects(config, objects) for path in one.reads):
         # Records of custom objects stand under another key than their path.
         prove(Request(path, {"limit": "1"}, record_key="" if "/" in path else path))
+    named = [objects.named(settings.object or settings.stream) for settings in config.streams]
+    if tracked := {one.name for one in named if one and one.is_tracked}:
+        required_tracking(config, account, tracked, _what_is_left(began))
+
+
+def _what_is_left(began: float) -> Limits:
+    return replace(CHECK, total=max(1.0, CHECK.total - (time.monotonic() - began)))
 
 
 def configured_objects(config: Config, objects: ObjectTypes) -> Sequence[ObjectType]:

@@ -18,12 +18,13 @@ LOGGER = logging.getLogger(__name__)
 
 # Custom fields that may tell objects apart.
 _TYPES_OF_KEYS = frozenset({"text", "hidden", "number"})
-_SYNC_MODES = {
-    "append": Mode.UPSERT,
-    "append_dedup": Mode.UPSERT,
-    "update": Mode.UPDATE,
-    "soft_delete": Mode.SOFT_DELETE,
-}
+_SYNC_MODES = (
+    ("append", Mode.UPSERT),
+    ("append_dedup", Mode.UPSERT),
+    ("update", Mode.UPDATE),
+    ("soft_delete", Mode.SOFT_DELETE),
+    ("append", Mode.APPEND),
+)
 
 
 def operations(config: Config, objects: ObjectTypes, directory: Directory) -> list[dict[str, Any]]:
@@ -47,8 +48,11 @@ def operations(config: Config, objects: ObjectTypes, directory: Directory) -> li
 def operations_on(kind: ObjectType, definitions: list[Definition], config: Config) -> Iterator[dict[str, Any]]:
     """The operations on an object as JSON objects: name, sync mode, schema, and what tells one object from another.
 
-    Custom fields are named as the source names them. Deletions are offered only where they are allowed.
+    Custom fields are named as the source names them. Deletions are offered only where they are allowed, and what needs
+    tracking keys only where there are such.
     """
+    if kind.is_tracked and config.tracking is None:
+        return
     fields = dict(kind.fields)
     if kind.custom_fields:
         fields |= Plan.of("columns", definitions, fields).properties()
@@ -56,7 +60,7 @@ def operations_on(kind: ObjectType, definitions: list[Definition], config: Confi
     if kind.has_custom_keys:
         names = Plan.of("columns", definitions, kind.fields).names
         keys += [[names[one.id]] for one in definitions if one.type in _TYPES_OF_KEYS]
-    for sync_mode, mode in _SYNC_MODES.items():
+    for sync_mode, mode in _SYNC_MODES:
         if mode not in kind.modes or (mode is Mode.SOFT_DELETE and config.deletions == "refuse"):
             continue
         operation: dict[str, Any] = {"object_name": kind.name, "sync_mode": sync_mode}
@@ -64,7 +68,8 @@ def operations_on(kind: ObjectType, definitions: list[Definition], config: Confi
             operation["json_schema"] = _schema({name: fields[name] for key in keys for name in key}, keys)
         elif sync_mode == "append":
             # Without a key to choose it is the usual one, and every row needs it.
-            operation["json_schema"] = _schema(fields, keys if kind.has_custom_keys else keys[:1])
+            choices = keys if kind.has_custom_keys else keys[:1]
+            operation["json_schema"] = _schema(fields, choices or [list(kind.required)])
         else:
             operation["json_schema"] = _schema(fields, keys)
         yield operation if sync_mode == "append" else {**operation, "matching_keys": keys}

@@ -11,6 +11,8 @@ from destination_activecampaign.config import Config
 from destination_activecampaign.contacts.objects import CONTACT_OBJECTS
 from destination_activecampaign.contacts.pipeline import ContactsWriter
 from destination_activecampaign.directory import Directory
+from destination_activecampaign.events.objects import EVENT_OBJECTS
+from destination_activecampaign.events.pipeline import EventsWriter
 from destination_activecampaign.records.accounts import ACCOUNTS
 from destination_activecampaign.records.custom_objects import PREFIX, types_of
 from destination_activecampaign.records.deals import DEALS
@@ -21,7 +23,7 @@ from destination_activecampaign.writers import Family, Writers
 LOGGER = logging.getLogger(__name__)
 
 # Those that every account has, but for its custom objects.
-OBJECTS: Sequence[ObjectType] = (*CONTACT_OBJECTS, ACCOUNTS, DEALS)
+OBJECTS: Sequence[ObjectType] = (*CONTACT_OBJECTS, ACCOUNTS, DEALS, *EVENT_OBJECTS)
 
 
 def _is_of_custom_object(name: str) -> bool:
@@ -33,6 +35,7 @@ FAMILIES: Sequence[Family] = (
     Family(ACCOUNTS.name.__eq__, RecordsWriter),
     Family(frozenset(one.name for one in CONTACT_OBJECTS).__contains__, ContactsWriter),
     Family(lambda name: name == DEALS.name or _is_of_custom_object(name), RecordsWriter),
+    Family(frozenset(one.name for one in EVENT_OBJECTS).__contains__, EventsWriter),
 )
 
 

@@ -1,11 +1,13 @@
 """What PyAirbyte's cache makes of values on their way, and what they were."""
 
 import logging
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Mapping
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from activecampaign_client.values import to_wall_clock
+from destination_activecampaign.catalog import Target
+from destination_activecampaign.columns import Columns, form
 
 LOGGER = logging.getLogger(__name__)
 
@@ -34,17 +36,23 @@ def with_offsets(row: Mapping[str, Any], columns: Collection[str]) -> Mapping[st
     return {**row, **restored} if restored else row
 
 
-class Offsets:
-    """Gives the rows of one stream the offsets back (see `with_offsets`), which the log says once."""
+class Restored:
+    """Gives the rows of one stream back what PyAirbyte's cache took from them: offsets, which the log says, and digits.
 
-    def __init__(self, stream: str, columns: Iterable[str]) -> None:
-        self._stream = stream
-        # As PyAirbyte's cache spells them.
-        self._columns = frozenset(columns)
+    `columns` tell which columns are written at all.
+    """
+
+    def __init__(self, target: Target, columns: Columns) -> None:
+        self._stream = target.stream
+        # As the cache spells them.
+        self._moments, self._numbers = (
+            frozenset(form(column) for column in some if columns.field_of(column))
+            for some in (target.moments, target.numbers)
+        )
         self._said = False
 
-    def restored(self, row: Mapping[str, Any]) -> Mapping[str, Any]:
-        found = with_offsets(row, self._columns)
+    def row(self, row: Mapping[str, Any]) -> Mapping[str, Any]:
+        found = with_offsets(row, self._moments)
         if found is not row and not self._said:
             self._said = True
             LOGGER.warning(
@@ -52,7 +60,7 @@ class Offsets:
                 "source sends others, write with cache=False.",
                 self._stream,
             )
-        return found
+        return with_numbers(found, self._numbers)
 
 
 def _wall_clock(value: Any) -> str | None:
@@ -62,6 +70,16 @@ def _wall_clock(value: Any) -> str | None:
         return time
     except ValueError:
         return None
+
+
+def with_numbers(row: Mapping[str, Any], columns: Collection[str]) -> Mapping[str, Any]:
+    """A row whose numbers in these columns have lost what the cache appends, so that a text gets no zeros.
+
+    >>> with_numbers({"plan": "1.500000000", "score": "1.500000000"}, ["score", "size"])
+    {'plan': '1.500000000', 'score': '1.5'}
+    """
+    restored = {column: without_padding(row[column]) for column in columns if isinstance(row.get(column), str)}
+    return {**row, **restored} if restored else row
 
 
 def without_padding(value: Any) -> Any:

@@ -65,6 +65,10 @@ class Writers:
     def take(self, target: Target, row: Row) -> None:
         self._by_target[target].take(target, row)
 
+    def push(self) -> None:
+        for writer in self._writers:
+            writer.push()
+
     def flush(self) -> None:
         _flush(self._writers)
 

@@ -80,6 +80,7 @@ NOT_SHOWN: Mapping[str, frozenset[str]] = {
             "access to accounts",
             "access to custom objects",
             "the currency of ...",
+            "access to the tracking settings",
             "Create What Is Missing",
             "Key of ...",
             "Mode (stream ...)",

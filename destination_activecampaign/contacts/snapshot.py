@@ -1,15 +1,17 @@
 """All contacts of the account as they were when a sync began, with what it has written since."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import astuple
+from dataclasses import fields
 from itertools import islice
+from typing import Any
 
 import orjson
 
-from destination_activecampaign.contacts.known import Contact, key_of
+from destination_activecampaign.contacts.known import Association, Contact, key_of
 from destination_activecampaign.kept import Kept, Part
 
 _AT_ONCE = 500
+_PARTS = tuple(one.name for one in fields(Contact))
 
 
 class Snapshot:
@@ -28,7 +30,7 @@ class Snapshot:
 
     def put(self, contacts: Sequence[Contact]) -> None:
         """Keep these contacts in the place of those with their email addresses."""
-        self._kept.put([Part(one.key, one.key, one.id, orjson.dumps(astuple(one))) for one in contacts])
+        self._kept.put([Part(one.key, one.key, one.id, orjson.dumps(_parts(one))) for one in contacts])
 
     def forget(self, emails: Sequence[str]) -> None:
         """These contacts are no more."""
@@ -44,7 +46,13 @@ class Snapshot:
         return {contact.id: contact for contact in map(_restored, self._kept.with_ids(ids))}
 
 
+def _parts(contact: Contact) -> list[Any]:
+    """What a contact is made of, in types that JSON has."""
+    parts = [getattr(contact, name) for name in _PARTS]
+    return [tuple(part) if isinstance(part, Association) else part for part in parts]
+
+
 def _restored(parts: bytes) -> Contact:
     identifier, email, standard, values, tags, lists, account, bounced, is_whole = orjson.loads(parts)
-    link = (account[0], account[1]) if account else None
+    link = Association(*account) if account else None
     return Contact(identifier, email, standard, values, tags, lists, link, bounced, is_whole)

@@ -26,7 +26,7 @@ _TEXT: Mapping[str, Any] = {"type": ["null", "string"]}
 ACCOUNTS = ObjectType(
     name="accounts",
     keys=(("name",), ("id",)),
-    modes=frozenset(Mode),
+    modes=frozenset(Mode) - {Mode.APPEND},
     fields={
         "id": {**_TEXT, "description": "Id of the account."},
         "name": {**_TEXT, "description": "Name of the account."},

@@ -50,7 +50,7 @@ def _type_of(schema: Mapping[str, Any], name: str) -> ObjectType:
     return ObjectType(
         name=name,
         keys=((_KEY,), ("id",)),
-        modes=frozenset(Mode),
+        modes=frozenset(Mode) - {Mode.APPEND},
         fields={"id": STANDARD["id"], _KEY: STANDARD[_KEY], **given},
         reads=(f"customObjects/records/{quote(str(schema.get('id')), safe='')}",),
         is_optional=True,

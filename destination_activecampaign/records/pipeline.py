@@ -82,10 +82,13 @@ class RecordsWriter:
             self._hand.wait_for_room(len(self._taken) + len(held), self._taken_bytes + sum(held))
             self._write_block(is_last=False)
 
-    def flush(self) -> None:
+    def push(self) -> None:
         self._hand.check()
         while self._taken or self._held:
             self._write_block(is_last=True)
+
+    def flush(self) -> None:
+        self.push()
         self._hand.wait_until_empty()
 
     def close(self) -> None:

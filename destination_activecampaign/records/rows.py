@@ -5,9 +5,9 @@ from typing import Any
 
 from destination_activecampaign.catalog import Mode, Target
 from destination_activecampaign.cells import Rejected, identifier_of
-from destination_activecampaign.columns import Field, form
+from destination_activecampaign.columns import Field
 from destination_activecampaign.config import Config
-from destination_activecampaign.pyairbyte import Offsets
+from destination_activecampaign.pyairbyte import Restored
 from destination_activecampaign.records import reasons
 from destination_activecampaign.records.change import Change
 from destination_activecampaign.records.kind import Kind
@@ -26,8 +26,7 @@ class RowReader:
         self._kind = kind
         self._columns = kind.columns(target)
         self._by_id = target.key == ("id",)
-        moments = (form(column) for column in target.moments if self._columns.field_of(column))
-        self._offsets = Offsets(target.stream, moments)
+        self._restored = Restored(target, self._columns)
 
     def emails(self, row: Mapping[str, Any]) -> Iterator[str]:
         """The email addresses of a row whose contacts have to be looked up before it is read."""
@@ -38,7 +37,7 @@ class RowReader:
     def read(self, row: Mapping[str, Any]) -> Change | Rejection:
         """What a row says. Raises ApiError where something that it names cannot be looked up."""
         try:
-            return self._change(self._columns.read(self._offsets.restored(row)))
+            return self._change(self._columns.read(self._restored.row(row)))
         except Rejected as rejected:
             return rejected.rejection
 

@@ -9,7 +9,7 @@ from activecampaign_client.custom_fields import Definition
 from activecampaign_client.errors import ApiError
 from destination_activecampaign.checking import configured_objects
 from destination_activecampaign.columns import Columns
-from destination_activecampaign.config import Config, StreamSettings
+from destination_activecampaign.config import Config, StreamSettings, Tracking
 from destination_activecampaign.discover import operations_on
 from destination_activecampaign.objects import OBJECTS, Objects
 from destination_activecampaign.records.custom_objects import types_of
@@ -28,8 +28,13 @@ SCHEMA = {
 KINDS = [*OBJECTS, *types_of([SCHEMA])]
 
 
-def operations(deletions: Any = "delete") -> dict[tuple[str, str], dict[str, Any]]:
-    config = Config("https://acme.api-us1.com", "key", deletions=deletions)
+BELOW = ("contact_tags", "contact_lists", "account_contacts")
+KEYS = Tracking("1", "key")
+TRACKED = ("events", "track", "screen", "page")
+
+
+def operations(deletions: Any = "delete", tracking: Tracking | None = KEYS) -> dict[tuple[str, str], dict[str, Any]]:
+    config = Config("https://acme.api-us1.com", "key", deletions=deletions, tracking=tracking)
     found = [one for kind in KINDS for one in operations_on(kind, FIELDS, config)]
     return {(one["object_name"], one["sync_mode"]): one for one in found}
 
@@ -42,9 +47,17 @@ def test_every_object_has_its_operations() -> None:
             for mode in ("append", "append_dedup", "update", "soft_delete")
         ),
         *(("deals", mode) for mode in ("append", "append_dedup", "update")),
-        *((name, mode) for name in ("contact_tags", "contact_lists") for mode in ("append", "append_dedup")),
-        *((name, "soft_delete") for name in ("contact_tags", "contact_lists")),
+        *((name, mode) for name in BELOW for mode in ("append", "append_dedup", "soft_delete")),
+        *((name, "append") for name in ("identify", *TRACKED)),
     }
+    assert operations()["events", "append"]["json_schema"]["required"] == ["email", "event"]
+    assert operations()["track", "append"]["json_schema"]["required"] == []
+    assert [one for one in operations().values() if "matching_keys" in one and one["sync_mode"] == "append"] == []
+
+
+def test_events_are_offered_only_with_their_keys() -> None:
+    records = {"accounts", "deals", "custom_object_visit"}
+    assert {name for name, _ in operations(tracking=None)} == {"contacts", "identify", *BELOW, *records}
 
 
 def test_deletions_are_offered_only_where_they_are_allowed() -> None:
@@ -111,7 +124,7 @@ def test_the_rights_asked_for_are_those_of_the_configured_objects() -> None:
     assert configured(StreamSettings("Contact Lists")) == ["contact_lists"]
     assert configured(StreamSettings("deals")) == ["deals"]
     # Not every plan and user has the others.
-    assert configured() == ["contacts", "contact_tags", "contact_lists"]
+    assert configured() == [one.name for one in OBJECTS if one.name not in ("accounts", "deals")]
 
 
 def test_an_object_that_is_not_there_is_refused() -> None:

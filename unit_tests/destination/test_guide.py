@@ -6,6 +6,7 @@ import re
 from typing import Any
 
 import pytest
+import yaml
 
 from destination_activecampaign.catalog import Mode
 from destination_activecampaign.config import settings
@@ -123,3 +124,9 @@ def test_the_variables_of_make_activate_are_those_that_it_reads() -> None:
     named = {row[0].strip("`") for row in table(GUIDE, "Variable")}
     script = (ROOT / "scripts" / "activate.py").read_text()
     assert named == {name for name in re.findall(r'"([A-Z]+)"', script) if name not in {"PYTHON"}}
+
+
+def test_the_changelog_names_the_version_that_is_released() -> None:
+    """Airbyte's checks of a connector want that, under this heading."""
+    released = yaml.safe_load((PACKAGE / "metadata.yaml").read_text())["data"]["dockerImageTag"]
+    assert table(GUIDE.split("\n## Changelog\n")[1], "Version")[0][0] == released
