@@ -108,9 +108,11 @@ class Delivery:
             if contact and one.change.mode is Mode.INSERT:
                 return reasons.EXISTS
             account_id = self._directory.account_id(one.change.account)
-            left, one.refused = difference(
+            left, refused = difference(
                 one.change, contact, self._directory.fields, account_id, resubscribe=self._config.resubscribe
             )
+            # What was refused when it was first looked at stands in the change no more.
+            one.refused = {**one.refused, **refused}
             if contact and left.is_empty and not left.renames(contact.email):
                 return Outcome.UNCHANGED
             one.outcome = Outcome.UPDATED if contact else Outcome.CREATED

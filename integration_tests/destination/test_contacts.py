@@ -401,11 +401,12 @@ def test_a_thousand_contacts_take_few_requests_and_the_same_again_no_write(world
     ]
     assert world.write(given) == ["updated"] * 500 + ["created"] * 500
     assert world.writes == ["POST import/bulk_import"] * 4
-    # Fields, tags, lists, exclusions, the number of contacts, 5 pages of them, and about two questions for each import.
-    assert len(world.asked()) <= 10 + 4 + 3 * 4
+    # Fields, tags, lists, exclusions, what the importer has in hand, the number of contacts, 5 pages of them, and about
+    # two questions for each import.
+    assert len(world.asked()) <= 11 + 4 + 3 * 4
     assert world.write(given) == ["unchanged"] * 1000
     assert world.writes == []
-    assert len(world.asked()) <= 1000 / 100 + 5
+    assert len(world.asked()) <= 1000 / 100 + 6
 
 
 def test_one_row_for_a_large_account_does_not_read_all_of_it(world):
@@ -419,7 +420,8 @@ def test_one_row_for_a_large_account_does_not_read_all_of_it(world):
 
 
 def fault(kind: str, path: str = "*", **more: Any) -> dict[str, Any]:
-    return {"kind": kind, "path": path, **more}
+    # What the importer has in hand is asked for at the same place.
+    return {"kind": kind, "path": path, **({"method": "POST"} if path == IMPORT else {}), **more}
 
 
 MANY = [
@@ -506,6 +508,14 @@ def test_a_batch_that_failed_is_sent_again_before_its_contacts_are_written_one_b
     world.emulator.settings.patch({"faults": [fault(kind, IMPORT, times=1, part=0.5)]})
     check_all(world, world.write(MANY))
     assert world.writes == ["POST import/bulk_import"] * 2
+
+
+def test_a_subscription_that_was_refused_is_so_too_where_the_batch_failed(world):
+    world.add(EMAILS[0], lists={"News": "2"})
+    world.emulator.settings.patch({"faults": [fault("batch_failed", IMPORT)]})
+    assert world.write(rows(*EMAILS, firstName="Ann", lists=["News"])) == ["resubscribe_refused"] + ["created"] * 29
+    assert world.has(EMAILS[0]).names[0] == "Ann"
+    assert world.has(EMAILS[0]).lists == {"News": "2"}
 
 
 def test_what_a_sync_has_written_it_knows_of(world):
