@@ -14,12 +14,12 @@ help: ## list the targets
 install: .venv/.done ## set up .venv: the connector (.venv/bin/source-activecampaign) and the test tools
 
 sync: install .venv-sync/.done ## sync an account into activecampaign.duckdb (secrets/config.json, else the demo)
-	.venv-sync/bin/python scripts/sync_to_duckdb.py $(STREAMS)
+	@.venv-sync/bin/python scripts/sync_to_duckdb.py $(STREAMS)
 
 activate: install .venv-sync/.done ## write the rows of QUERY as OBJECT (secrets/destination.json, else the demo)
-	.venv-sync/bin/python scripts/activate.py
+	@.venv-sync/bin/python scripts/activate.py
 
-test: lint .venv-sync/.done ## run every test; those of the image where a container engine answers
+test: lint .venv-sync/.postgres ## run every test; those of the image where a container engine answers
 	.venv/bin/python -m pytest --numprocesses 2 --dist loadfile $(ARGS)
 
 lint: install ## check style and types
@@ -51,6 +51,10 @@ clean: ## remove the environments and everything built
 
 .venv-sync/.done: requirements/sync.txt scripts/venv | .venv/.done
 	scripts/venv .venv-sync --require-hashes -r requirements/sync.txt
+	@touch $@
+
+.venv-sync/.postgres: requirements/postgres.txt .venv-sync/.done
+	scripts/venv .venv-sync --no-deps --require-hashes -r requirements/postgres.txt
 	@touch $@
 
 .venv/bin/uv:

@@ -1,11 +1,12 @@
 """Options of Airbyte's standard tests, the account that they read, and what every test may use."""
 
+import fcntl
 import json
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from airbyte_cdk.test.standard_tests import ConnectorTestSuiteBase
+from airbyte_cdk.test.standard_tests import ConnectorTestSuiteBase, DestinationTestSuiteBase
 from hypothesis import settings
 
 pytest_plugins = ["airbyte_cdk.test.standard_tests.pytest_hooks"]
@@ -21,7 +22,7 @@ def account_of_the_standard_tests(request: pytest.FixtureRequest) -> Iterator[No
     """The configurations that acceptance-test-config.yml names, and an emulator that they lead to.
 
     They are there while a class of Airbyte's standard tests runs: ours, or the one that `airbyte-cdk connector test`
-    writes. Every other test goes on without them.
+    writes. Another process that runs the same waits until then. Every other test goes on without them.
     """
     if request.cls is None or not issubclass(request.cls, ConnectorTestSuiteBase):
         yield
@@ -29,11 +30,14 @@ def account_of_the_standard_tests(request: pytest.FixtureRequest) -> Iterator[No
 
     from emulator import Account, Emulator  # noqa: PLC0415  # only these tests pay for the server
 
-    with Emulator(Account.demo(seed=1)) as running:
+    kind = "destination" if issubclass(request.cls, DestinationTestSuiteBase) else "source"
+    folder = STANDARD_TESTS / kind
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / "lock").open("w") as lock, Emulator(Account.demo(seed=1)) as running:
+        fcntl.flock(lock, fcntl.LOCK_EX)
         # The emulator's own limit would make the whole catalog slow; nothing here is about pace.
         running.settings.patch({"rate_limit_window": "off"})
         config = {"api_url": running.url, "api_key": running.api_key, "requests_per_second": 100}
-        STANDARD_TESTS.mkdir(parents=True, exist_ok=True)
-        (STANDARD_TESTS / "config.json").write_text(json.dumps(config))
-        (STANDARD_TESTS / "wrong_key.json").write_text(json.dumps({**config, "api_key": "no-key-of-this-account"}))
+        (folder / "config.json").write_text(json.dumps(config))
+        (folder / "wrong_key.json").write_text(json.dumps({**config, "api_key": "no-key-of-this-account"}))
         yield

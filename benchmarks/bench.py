@@ -1,4 +1,4 @@
-"""Measures the connector against an emulated account, and writes docs/performance.md.
+"""Measures the connectors against an emulated account, and writes docs/performance.md.
 
 usage: python -m benchmarks.bench [--scenario NAME ...] [--only TEXT] [--runs 3] [--quick] [--full]
                                   [--against NAME=COMMAND ...] [--out docs/performance.md]
@@ -23,6 +23,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from benchmarks import activation as activations
 from benchmarks.chaos import HEADER as CHAOS
 from benchmarks.chaos import run_seeds, table_rows
 from benchmarks.measure import Run, Server, account, listings, requests_needed, run
@@ -405,6 +406,27 @@ def chaos(bench: Bench) -> Table:
     return Table(CHAOS, table_rows(results) if results else [])
 
 
+def activation(bench: Bench) -> Table:
+    """The destination: contacts with ten custom fields of as many types, three tags and two lists each, into an
+    account with a latency of 300 ms, 5 requests per second, whatever they are, and 100 imports per minute. After each
+    line all that the account has of its contacts is compared with the rows, and the scenario fails where one value,
+    tag or list differs; so it does where rows that did not change are written. *Allowed*: the seconds in which the two
+    budgets allow the fewest possible requests, which is the larger of requests / 5 and of a minute for every hundred
+    imports but the first. The fewest are 5 (the key, the fields, the lists, the number of contacts, and the tags or
+    the exclusions), one per 100 contacts that the account has before, and two per 250 contacts that are new or changed
+    (the import, and the question whether it has ended). *x allowed*: the wall time over that; the time of a sync
+    without rows, measured in the same run, counts on both sides. *Refused imports* are those that came too fast for
+    the importer. How fast ActiveCampaign's importer works is not known: that a batch is done 1.25 s after it came,
+    whatever else waits, is an assumption of the emulator, which only a real account can show to be right or wrong.
+    Beside it, on an account of its own at the same time: the calls that RudderStack's destination makes, in the order
+    of its published code, for the first of the same rows, as every contact takes as many. It has no budget of its own;
+    here its calls leave evenly at the account's limit. *Times RudderStack's*: contacts per second over those of its
+    calls."""
+    sizes = bench.scaled({"large": 50_000, "few": 10_000, "rudderstack": 100})
+    found = activations.measure(sizes["large"], sizes["few"], sizes["rudderstack"], runs=bench.runs, quick=bench.quick)
+    return Table(activations.HEADER, [one for one in activations.table_rows(*found) if bench.only in one[0]])
+
+
 SCENARIOS: Mapping[str, Callable[[Bench], Table]] = {
     "one-big-stream": one_big_stream,
     "typical": typical,
@@ -414,6 +436,7 @@ SCENARIOS: Mapping[str, Callable[[Bench], Table]] = {
     "busy-account": busy_account,
     "changing": changing,
     "comparison": comparison,
+    "activation": activation,
     "startup": startup,
     "million": million,
     "chaos": chaos,

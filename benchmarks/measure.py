@@ -13,7 +13,7 @@ import tempfile
 import threading
 import time
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -38,9 +38,9 @@ JsonObject = dict[str, Any]
 class Server:
     """The emulator with one account, in a process of its own. Use it as a context manager."""
 
-    def __init__(self, rows: Mapping[str, int], settings: Mapping[str, Any]) -> None:
+    def __init__(self, rows: Mapping[str, int], settings: Mapping[str, Any], account: str = "benchmark") -> None:
         self._arguments = [
-            *("--account", "benchmark"),
+            *("--account", account),
             *("--rows", ",".join(f"{name}={count}" for name, count in rows.items())),
             *("--settings", json.dumps(settings)),
         ]
@@ -59,12 +59,11 @@ class Server:
         self._process.terminate()
         self._process.communicate()
 
-    def control(self, what: str, method: str = "GET", body: Any = None, **query: str) -> JsonObject:
+    def control(self, what: str, method: str = "GET", body: Any = None, **query: str) -> Any:
         """Ask one of the emulator's control endpoints."""
         response = requests.request(method, f"{self.url}/_emulator/{what}", json=body, params=query, timeout=300)
         response.raise_for_status()
-        found: JsonObject = response.json()
-        return found
+        return orjson.loads(response.content)
 
 
 def account(rows: Mapping[str, int]) -> Account:
@@ -139,6 +138,7 @@ class Run:
     ids: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
     states: dict[str, JsonObject] = field(default_factory=dict)
     catalog: list[JsonObject] = field(default_factory=list)
+    summary: JsonObject = field(default_factory=dict)
     samples: list[Sample] = field(default_factory=list)
     stderr: str = ""
 
@@ -154,6 +154,8 @@ class Run:
             self.states[message["state"]["stream"]["stream_descriptor"]["name"]] = message["state"]
         elif kind == "CATALOG":
             self.catalog = message["catalog"]["streams"]
+        elif kind == "TRACE" and message["trace"]["type"] == "ANALYTICS":
+            self.summary = orjson.loads(message["trace"]["analytics"]["value"])
 
 
 def run(
@@ -161,12 +163,14 @@ def run(
     what: str,
     files: Mapping[str, Any] | None = None,
     *,
+    stdin: Iterable[bytes] = (),
     environment: Mapping[str, str] | None = None,
     bytes_per_second: float | None = None,
 ) -> Run:
     """Run one command of a connector; `files` are its arguments. Raises RuntimeError where it fails.
 
-    `bytes_per_second` makes whoever reads its stdout a slow reader.
+    `stdin` are the lines that it can read from the beginning. `bytes_per_second` makes whoever reads its stdout a slow
+    reader.
     """
     with tempfile.TemporaryDirectory() as folder:
         arguments = [*shlex.split(command), what]
@@ -174,12 +178,15 @@ def run(
             path = Path(folder, f"{name}.json")
             path.write_bytes(orjson.dumps(content))
             arguments += [f"--{name}", str(path)]
-        stderr = Path(folder, "stderr")
+        given, stderr = Path(folder, "stdin"), Path(folder, "stderr")
+        with given.open("wb") as content:
+            content.writelines(stdin)
         measured = Run()
         began = time.monotonic()
-        with stderr.open("wb") as errors:
+        with given.open("rb") as content, stderr.open("wb") as errors:
             process = subprocess.Popen(  # noqa: S603
                 arguments,
+                stdin=content,
                 stdout=subprocess.PIPE,
                 stderr=errors,
                 bufsize=0,

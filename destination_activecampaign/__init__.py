@@ -15,3 +15,8 @@ def __getattr__(name: str) -> Any:
     from destination_activecampaign.destination import DestinationActiveCampaign  # noqa: PLC0415
 
     return DestinationActiveCampaign
+
+
+def __dir__() -> list[str]:
+    """With the class: Airbyte's tools look for its name, in whatever letter case, among these."""
+    return [*globals(), *__all__]

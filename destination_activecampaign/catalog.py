@@ -4,7 +4,7 @@ import logging
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import Any
+from typing import Any, Protocol
 
 from destination_activecampaign.columns import form, snake_case, value_in
 from destination_activecampaign.config import Config, StreamSettings
@@ -13,27 +13,36 @@ LOGGER = logging.getLogger(__name__)
 
 
 class Mode(Enum):
-    """What a row does to the object with its key: UPDATE never creates, INSERT never changes what is there."""
+    """What a row does to the object with its key: UPDATE never creates, INSERT never changes what is there.
+
+    APPEND is for what has no key: each row is one more of them.
+    """
 
     UPSERT = "upsert"
     UPDATE = "update"
     INSERT = "insert"
     SOFT_DELETE = "soft_delete"
+    APPEND = "append"
 
 
 @dataclass(frozen=True)
 class ObjectType:
     """What can be written: the object's own fields by name with their JSON schemas, and what tells one from another.
 
-    `keys` are the fields of which one choice is enough, the usual one first. `custom_fields` are those of what owns
-    them, `reads` the listings below /api/3/ that writing it needs to see.
+    `keys` are the fields of which one choice is enough, the usual one first; () for what has none. `required` are
+    fields without which a row says nothing. Where it `is_tracked`, it is written with the keys of Event Tracking.
+    `custom_fields` is the listing
+    below /api/3/ of the definitions of its custom fields, where it has such, and `reads` are the listings that writing
+    it needs to see.
     """
 
     name: str
     keys: tuple[tuple[str, ...], ...]
     modes: frozenset[Mode]
     fields: Mapping[str, Mapping[str, Any]]
-    custom_fields: bool = False
+    custom_fields: str = ""
+    required: tuple[str, ...] = ()
+    is_tracked: bool = False
     reads: tuple[str, ...] = ()
 
 
@@ -45,7 +54,7 @@ class Target:
     as `("email",)` or `("id",)`, and `key_columns` the columns that hold them. `columns` are those of the stream's
     schema, as it spells them, and `fields` the fields that the user named for some of them; records may spell a column
     otherwise (see `destination_activecampaign.columns`). `moments` are the columns that the schema says have times with
-    an offset.
+    an offset, `numbers` those that it says have numbers.
 
     >>> target = Target("people", None, "contacts", Mode.UPSERT, ("email",), ("Email", "plan"), {"plan": "PLAN"})
     >>> target.key_of({"email": "ann@example.com", "plan": "gold"})
@@ -61,6 +70,7 @@ class Target:
     fields: Mapping[str, str] = field(default_factory=dict, hash=False)
     key_columns: tuple[str, ...] = ()
     moments: frozenset[str] = frozenset()
+    numbers: frozenset[str] = frozenset()
 
     def key_of(self, row: Mapping[str, Any]) -> dict[str, Any]:
         """The values of a row's key, by field."""
@@ -69,9 +79,24 @@ class Target:
         }
 
 
-def object_named(name: str, objects: Mapping[str, ObjectType]) -> ObjectType | None:
-    """The object of this name, without regard to case and to how PyAirbyte rewrites names; None where there is none."""
-    return next((one for one in objects.values() if form(one.name) == form(name)), None)
+class ObjectTypes(Protocol):
+    """The objects that rows can be written to."""
+
+    def named(self, name: str) -> ObjectType | None:
+        """The object of this name, without regard to case and to how PyAirbyte rewrites names.
+
+        None where there is none. Raises ApiError where it has to be asked for, and cannot be.
+        """
+
+    def __iter__(self) -> Iterator[ObjectType]: ...
+
+
+def is_no_object(stream: str, name: str, objects: ObjectTypes) -> str:
+    """The sentence for a stream that is to be written to what is no object."""
+    return (
+        f"The stream {stream} is to be written to {name}, which is no object of ActiveCampaign's. Name one for it "
+        f"under Streams in the configuration: {', '.join(one.name for one in objects)}."
+    )
 
 
 # What a sync mode does where the configuration does not say otherwise. Overwriting is no deletion of the rest, whatever
@@ -83,9 +108,11 @@ _MODES = {
     "update": Mode.UPDATE,
     "soft_delete": Mode.SOFT_DELETE,
 }
+# The same for objects without a key.
+_APPENDS = {name: Mode.APPEND for name, mode in _MODES.items() if mode is Mode.UPSERT}
 
 
-def targets_of(catalog: Any, config: Config, objects: Mapping[str, ObjectType]) -> list[Target]:
+def targets_of(catalog: Any, config: Config, objects: ObjectTypes) -> list[Target]:
     """What the streams of a configured catalog, as JSON, are written to.
 
     The object is the stream's `destination_object_name`, else what the configuration says, else the stream's own name.
@@ -107,7 +134,7 @@ def targets_of(catalog: Any, config: Config, objects: Mapping[str, ObjectType]) 
     return targets
 
 
-def _target(configured: Any, given: Mapping[str, StreamSettings], objects: Mapping[str, ObjectType]) -> Target:
+def _target(configured: Any, given: Mapping[str, StreamSettings], objects: ObjectTypes) -> Target:
     stream = configured.get("stream") if isinstance(configured, Mapping) else None
     stream = stream if isinstance(stream, Mapping) else {}
     name = stream.get("name")
@@ -115,12 +142,9 @@ def _target(configured: Any, given: Mapping[str, StreamSettings], objects: Mappi
         raise ValueError("The catalog has a stream without a name.")
     settings = given.get(name, StreamSettings(name))
     wanted = configured.get("destination_object_name") or settings.object or name
-    kind = object_named(str(wanted), objects)
+    kind = objects.named(str(wanted))
     if kind is None:
-        raise ValueError(
-            f"The stream {name} is to be written to {wanted}, which is no object of ActiveCampaign's. Name one for it "
-            f"under Streams in the configuration: {', '.join(objects)}."
-        )
+        raise ValueError(is_no_object(name, wanted, objects))
     mode = _mode(configured, settings, kind)
     schema = stream.get("json_schema")
     properties = schema.get("properties") if isinstance(schema, Mapping) else None
@@ -138,6 +162,7 @@ def _target(configured: Any, given: Mapping[str, StreamSettings], objects: Mappi
         settings.fields,
         key_columns,
         frozenset(column for column in columns if _is_moment(properties[column])),
+        frozenset(column for column in columns if _is_number(properties[column])),
     )
 
 
@@ -150,12 +175,19 @@ def _is_moment(schema: Any) -> bool:
     )
 
 
+def _is_number(schema: Any) -> bool:
+    """Whether a column has numbers, and nothing else."""
+    kind = schema.get("type") if isinstance(schema, Mapping) else None
+    kinds = kind if isinstance(kind, list) else [kind]
+    return "number" in kinds and not {"string", "array", "object"} & {one for one in kinds if isinstance(one, str)}
+
+
 def _mode(configured: Mapping[str, Any], settings: StreamSettings, kind: ObjectType) -> Mode:
     sync_mode = configured.get("destination_sync_mode")
     if settings.mode:
         mode = Mode(settings.mode)
     elif isinstance(sync_mode, str) and sync_mode in _MODES:
-        mode = _MODES[sync_mode]
+        mode = (_MODES if kind.keys else {**_MODES, **_APPENDS})[sync_mode]
     else:
         raise ValueError(f"The stream {settings.stream} has no sync mode that is known: {', '.join(_MODES)}.")
     if mode not in kind.modes:
@@ -175,6 +207,13 @@ def _key(
     A primary key that came with the object was chosen among its matching keys. Any other one is the source's own: the
     `id` of a table is no id of a contact.
     """
+    if not kind.keys:
+        if settings.key:
+            raise ValueError(
+                f"The key of the stream {settings.stream} is of no use, as {kind.name} has none: remove it under "
+                "Streams in the configuration."
+            )
+        return (), ()
     matched = {one: column for column in reversed([*columns]) if (one := _standard(column, settings.fields, kind))}
     matched |= {one: column for column in settings.fields if (one := _standard(column, settings.fields, kind))}
     chosen = settings.key or (tuple(_names(configured)) if configured.get("destination_object_name") else ())

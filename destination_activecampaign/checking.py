@@ -5,40 +5,41 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from activecampaign_client.account import Account
-from activecampaign_client.answers import CHECK, PROOF, Request
+from activecampaign_client.answers import CHECK, PROOF, Limits, Request
 from activecampaign_client.errors import ApiError
-from destination_activecampaign.catalog import ObjectType, object_named
+from destination_activecampaign.catalog import ObjectType, ObjectTypes, is_no_object
 from destination_activecampaign.config import Config
-from destination_activecampaign.objects import OBJECTS
+from destination_activecampaign.events.required import required_tracking
 
 
-def check(config: Config, account: Account) -> None:
+def check(config: Config, account: Account, objects: ObjectTypes) -> None:
     """Ask who the key belongs to, and whether it may see what the configured objects need.
 
     Whether it may write shows only when something is written. Raises ApiError with the sentence for the user, within
     half a minute.
     """
     began = time.monotonic()
-    objects = configured_objects(config)
-    listings = dict.fromkeys(path for one in objects for path in one.reads)
+    listings = dict.fromkeys(path for one in configured_objects(config, objects) for path in one.reads)
     for request in (PROOF, *(Request(path, {"limit": "1"}, record_key=path) for path in listings)):
-        left = max(1.0, CHECK.total - (time.monotonic() - began))
-        account.send(request, replace(CHECK, total=left))
+        account.send(request, _what_is_left(began))
+    named = [objects.named(settings.object or settings.stream) for settings in config.streams]
+    if tracked := {one.name for one in named if one and one.is_tracked}:
+        required_tracking(config, account, tracked, _what_is_left(began))
 
 
-def configured_objects(config: Config) -> Sequence[ObjectType]:
+def _what_is_left(began: float) -> Limits:
+    return replace(CHECK, total=max(1.0, CHECK.total - (time.monotonic() - began)))
+
+
+def configured_objects(config: Config, objects: ObjectTypes) -> Sequence[ObjectType]:
     """The objects that the configuration speaks of; where it speaks of none, the stream names may mean any.
 
     Raises ApiError where it names one that there is not.
     """
     found = []
     for settings in config.streams:
-        one = object_named(settings.object or settings.stream, OBJECTS)
+        one = objects.named(settings.object or settings.stream)
         if one is None and settings.object:
-            raise ApiError(
-                f"The stream {settings.stream} is to be written to {settings.object}, which is no object of "
-                f"ActiveCampaign's. Name one for it under Streams in the configuration: {', '.join(OBJECTS)}.",
-                kind="config",
-            )
+            raise ApiError(is_no_object(settings.stream, settings.object, objects), kind="config")
         found += [one] if one else []
-    return found or list(OBJECTS.values())
+    return found or list(objects)

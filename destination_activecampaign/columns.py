@@ -10,6 +10,8 @@ from activecampaign_client.custom_fields import Definition, Plan
 from activecampaign_client.errors import ApiError
 
 LOGGER = logging.getLogger(__name__)
+# More names than these are only counted where columns are left out.
+MOST_NAMES = 50
 
 
 class Field(NamedTuple):
@@ -61,7 +63,7 @@ class Columns:
     >>> columns = Columns("people", ["email", "firstName"], [size], {}, ["Email", "first_name", "Shoe Size", "plan"])
     >>> {name: field.name for name in ("Email", "first_name", "shoe_size") if (field := columns.field_of(name))}
     {'Email': 'email', 'first_name': 'firstName', 'shoe_size': '3'}
-    >>> columns.field_of("plan") is None  # said once, in the log
+    >>> columns.field_of("plan") is None  # said in the log, with all others of the schema
     True
 
     Raises ApiError of the kind "config", with a sentence, for a column that matches two fields, and for a field that
@@ -81,6 +83,7 @@ class Columns:
         self._mapping = dict(mapping or {})
         self._ranks = _ranks(list(standard), list(definitions))
         self._found: dict[str, Field | None] = {}
+        self._unsaid: list[str] = []
         for column in self._mapping:
             self.field_of(column)
         spelled = {form(column) for column in schema}
@@ -90,24 +93,41 @@ class Columns:
             column: field for column in dict.fromkeys(schema) if (field := self.field_of(column))
         }
         """The fields that columns of the stream's schema are written to, by these columns as the schema spells them."""
+        self._say_what_is_left_out()
 
     def field_of(self, column: str) -> Field | None:
-        """The field that a column of a record is written to; None where it is written to none, which is said once."""
+        """The field that a column of a record is written to; None where it is written to none."""
         if column not in self._found:
             match = self._match(column)
             if match is None and not any(form(other) == form(column) for other in self._found):
-                LOGGER.warning(
-                    "Stream %s: the column %s is left out, as no field has this name. Name its field under Streams in "
-                    "the configuration if it has one.",
-                    self._stream,
-                    column,
-                )
+                self._unsaid.append(column)
             self._found[column] = match[1] if match else None
         return self._found[column]
 
+    def find(self, name: str) -> Field | None:
+        """The field that a column of this name would be written to, without a word where there is none."""
+        match = self._match(name)
+        return match[1] if match else None
+
     def read(self, row: Mapping[str, Any]) -> dict[Field, Any]:
-        """The values of a row by the fields that they are written to."""
-        return {field: value for column, value in row.items() if (field := self.field_of(column))}
+        """The values of a row by the fields that they are written to. Columns without any are said once."""
+        values = {field: value for column, value in row.items() if (field := self.field_of(column))}
+        if self._unsaid:
+            self._say_what_is_left_out()
+        return values
+
+    def _say_what_is_left_out(self) -> None:
+        if not self._unsaid:
+            return
+        more = len(self._unsaid) - MOST_NAMES
+        names = ", ".join(self._unsaid[:MOST_NAMES]) + (f" and {more:,} more" if more > 0 else "")
+        self._unsaid = []
+        LOGGER.warning(
+            "Stream %s: columns that are left out, as no field has their name: %s. Call them what their fields are "
+            "called, or name these under Streams in the configuration.",
+            self._stream,
+            names,
+        )
 
     def _keep_one_column_per_field(self, columns: Iterable[str]) -> None:
         matches: dict[Field, list[tuple[int, str]]] = {}

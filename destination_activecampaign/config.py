@@ -17,7 +17,7 @@ from activecampaign_client.pasted import trimmed
 from activecampaign_client.secrets import forms_of
 from activecampaign_client.settings import canonical, choice, instead_of, require_account
 
-MODES = ("upsert", "update", "insert", "soft_delete")
+MODES = ("upsert", "update", "insert", "soft_delete", "append")
 _FROM_TRACKING = "Copy it from Settings > Tracking in ActiveCampaign."
 
 

@@ -7,6 +7,7 @@ import os
 import sys
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -30,8 +31,9 @@ from activecampaign_client.settings import object_in_file
 from destination_activecampaign import checking, discover
 from destination_activecampaign.catalog import targets_of
 from destination_activecampaign.config import Config, config_of, secrets_in
+from destination_activecampaign.directory import Directory
 from destination_activecampaign.input import Lines
-from destination_activecampaign.objects import OBJECTS, writer_of
+from destination_activecampaign.objects import Objects, writer_of
 from destination_activecampaign.writing import Sync
 
 LOGGER = logging.getLogger("airbyte")
@@ -60,7 +62,7 @@ class DestinationActiveCampaign(Destination):
         """Prove the key, and the rights that the configured objects need, as far as reading can."""
         try:
             usable = usable_config(config)
-            checking.check(usable, account_of(usable))
+            checking.check(usable, account_of(usable), Objects())
         except ApiError as error:
             return AirbyteConnectionStatus(status=Status.FAILED, message=filter_secrets(str(error)))
         return AirbyteConnectionStatus(status=Status.SUCCEEDED)
@@ -70,7 +72,7 @@ class DestinationActiveCampaign(Destination):
         usable = usable_config(config)
         account = account_of(usable)
         account.send(PROOF)
-        operations = discover.operations(usable, account)
+        operations = discover.operations(usable, Objects(), Directory(account))
         return {"type": "DESTINATION_CATALOG", "destination_catalog": {"operations": operations}}
 
     def write(
@@ -97,13 +99,13 @@ class DestinationActiveCampaign(Destination):
     def _sync(self, config: Mapping[str, Any], catalog: Any, emit: Emit) -> Sync:
         usable = usable_config(config)
         try:
-            targets = targets_of(catalog, usable, OBJECTS)
+            targets = targets_of(catalog, usable, Objects())
         except ValueError as error:
             raise ApiError(str(error), kind="config") from None
         account = account_of(usable)
         if targets:
             account.send(PROOF)
-        return Sync(targets, usable, account, writer_of, emit)
+        return Sync(targets, usable, account, partial(writer_of, directory=Directory(account)), emit)
 
     def parse_args(self, args: list[str]) -> argparse.Namespace:
         """The command and its files."""

@@ -119,11 +119,11 @@ class Ledger:
         with self._lock:
             return sum(len(rows.open) for rows in self._streams.values())
 
-    def waited(self) -> float | None:
-        """The seconds for which the first state waits for rows; None where none does."""
+    def waited(self, since: float) -> float | None:
+        """The seconds for which the first state that came since a moment waits for rows; None where none does."""
         with self._lock:
             if self._held and not self._is_stopped(self._held[0]):
-                return self._clock() - self._held[0].since
+                return next((self._clock() - held.since for held in self._held if held.since >= since), None)
             return None
 
     def stop(self) -> None:

@@ -40,6 +40,16 @@ def _wall_clock(value: Any) -> str | None:
         return None
 
 
+def with_numbers(row: Mapping[str, Any], columns: Collection[str]) -> Mapping[str, Any]:
+    """A row whose numbers in these columns have lost what the cache appends, so that a text gets no zeros.
+
+    >>> with_numbers({"plan": "1.500000000", "score": "1.500000000"}, ["score", "size"])
+    {'plan': '1.500000000', 'score': '1.5'}
+    """
+    restored = {column: without_padding(row[column]) for column in columns if isinstance(row.get(column), str)}
+    return {**row, **restored} if restored else row
+
+
 def without_padding(value: Any) -> Any:
     """A number as text without the digits that the cache appends; everything else as it is.
 

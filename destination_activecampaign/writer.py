@@ -39,6 +39,11 @@ class Writer(Protocol):
         Raises ApiError where the sync cannot go on.
         """
 
+    def push(self) -> None:
+        """Begin to write every row that was taken, without waiting for more, and for its end only where rows of one
+        object have to follow each other. Raises ApiError.
+        """
+
     def flush(self) -> None:
         """Return when every row that was taken is settled. Raises ApiError."""
 

@@ -10,7 +10,7 @@ from typing import Any
 from activecampaign_client.account import Account
 from activecampaign_client.errors import ApiError
 from activecampaign_client.progress import SECONDS_BETWEEN_LINES, every
-from activecampaign_client.secrets import SHORTEST_IN_DATA, masking
+from activecampaign_client.secrets import SHORTEST_IN_DATA, Mask, masking
 from destination_activecampaign import messages
 from destination_activecampaign.catalog import Mode, Target
 from destination_activecampaign.config import Config
@@ -23,8 +23,8 @@ from destination_activecampaign.writer import Outcome, Row, Settle, Writer
 
 LOGGER = logging.getLogger(__name__)
 
-# A state goes back 60 seconds after its last row came, at the latest. The rows before it are then written without
-# waiting for more: after so many seconds, or at once where nothing comes any more.
+# A state goes back 60 seconds after its last row came, at the latest. The rows before it are sent without waiting for
+# more: after so many seconds, or at once where nothing comes any more.
 LONGEST_WAIT = 30.0
 PAUSE = 5.0
 # Rows that no state waits for are better written with others.
@@ -68,7 +68,7 @@ class Sync:
             one.stream: (one.stream, one.namespace) for one in targets if by_name[one.stream] == 1
         }
         self._config, self._account, self._emit, self._clock = config, account, emit, clock
-        self._rejected = RejectedRecords(config.rejected_records, masking(config.api_key, SHORTEST_IN_DATA))
+        self._rejected = RejectedRecords(config.rejected_records, _mask_of(config))
         self._ledger = Ledger(
             emit, stops_at_rejected=config.on_rejected == "fail", keep=self._rejected.keep, clock=clock
         )
@@ -76,7 +76,7 @@ class Sync:
         self._ignored: Counter[str] = Counter()
         self._failure: Exception | None = None
         self._lines = 0
-        self._began = self._last_row = self._next_look = clock()
+        self._began = self._last_row = self._next_look = self._pushed = clock()
         self._rejected.prove()
         # Without streams there is nothing to write, whatever comes.
         self._writer = writer_of(targets, account, config, self._settle) if targets else None
@@ -123,11 +123,15 @@ class Sync:
             self.look()
 
     def look(self) -> None:
-        """Write what has waited for too long, if something has."""
+        """Begin to write what has waited for too long, if something has."""
         self._check()
-        self._next_look = self._clock() + GLANCE
-        if self._writer and is_due(self._ledger.waited(), self._clock() - self._last_row, self._ledger.open_rows()):
-            self._writer.flush()
+        now = self._clock()
+        self._next_look = now + GLANCE
+        waited = self._ledger.waited(self._pushed)
+        if self._writer and is_due(waited, now - self._last_row, has_new=self._last_row >= self._pushed):
+            # Rows and states that come from now on wait for the next time.
+            self._pushed = now
+            self._writer.push()
             self._check()
 
     def finish(self) -> None:
@@ -262,14 +266,24 @@ class Sync:
             )
 
 
-def is_due(waited: float | None, idle: float, open_rows: int) -> bool:
+def _mask_of(config: Config) -> Mask:
+    """What takes the configuration's keys out of a text."""
+    of_account = masking(config.api_key, SHORTEST_IN_DATA)
+    if config.tracking is None:
+        return of_account
+    of_events = masking(config.tracking.event_key, SHORTEST_IN_DATA)
+    return lambda text: of_events(of_account(text))
+
+
+def is_due(waited: float | None, idle: float, *, has_new: bool) -> bool:
     """Whether rows should be written without waiting for more.
 
-    `waited`: the seconds for which a state waits, None where none does; `idle`: since the last row came.
+    `waited`: the seconds for which a state waits, None where none does; `idle`: since the last row came. `has_new`:
+    whether there are rows that nobody began to write.
 
-    >>> is_due(None, 10.0, 5), is_due(10.0, 10.0, 5), is_due(10.0, 0.0, 5), is_due(31.0, 0.0, 5)
-    (False, True, False, True)
+    >>> [is_due(waited, idle, has_new=True) for waited, idle in ((None, 10.0), (10.0, 10.0), (10.0, 0.0), (31.0, 0.0))]
+    [False, True, False, True]
     """
     if waited is None:
-        return bool(open_rows) and idle >= LONG_PAUSE
+        return has_new and idle >= LONG_PAUSE
     return waited >= LONGEST_WAIT or idle >= PAUSE

@@ -14,7 +14,7 @@
     writing           what the handlers of writes share, on sent (what comes in)
     import_queue      imports that wait and are applied, on imports (what one row does)
     contacts          how a write changes a contact and what belongs to it
-    writes            what was written, and when
+    writes, tracked   what was written, and when; events and visits
     routing, calls    method and path to a handler, and what it gets
     mutate            changes while somebody reads
     account           the rows, and the one way to change them

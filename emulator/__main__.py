@@ -17,13 +17,13 @@ _DESCRIPTION = """\
 A stand-in for an ActiveCampaign account: an HTTP server on 127.0.0.1 that answers as the API v3 was seen or documented
 to answer, with an account that it makes up. The same seed and sizes give the same account on every machine.
 
-When it accepts connections it prints one line of JSON, {"url": ..., "api_key": ..., "keys": {...}}, and serves until it
-is stopped. Ask it as you would ask ActiveCampaign:
+When it accepts connections it prints one line of JSON, {"url": ..., "api_key": ..., "keys": {...}, "tracking":
+{...}}, and serves until it is stopped. Ask it as you would ask ActiveCampaign:
 
   curl -H "Api-Token: $API_KEY" "$URL/api/3/contacts?limit=100"
 
 `api_key` is an administrator's key. `keys` has more: "partial" may not open one pipeline, "none" not one of them, and
-"nocrm" belongs to a plan without deals."""
+"nocrm" belongs to a plan without deals. `tracking` has the keys of events, which are taken at $URL/event."""
 
 _SETTINGS = """\
 settings that need JSON, besides those with an option of their own (--max-limit is "max_limit"):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping, Sequence
 from hashlib import sha256
-from typing import Any
+from typing import Any, NamedTuple
 
 from .answers import Refusal
 from .store import Store
@@ -19,6 +19,19 @@ _CRM = re.compile(r"(deal|contactDeals|taskOutcomes|tasktypeOutcomeRels)")
 def keys_of(name: str, seed: int) -> dict[str, str]:
     """The keys of an account by their rights, the same on every machine."""
     return {right: sha256(f"{name}/{seed}/{right}".encode()).hexdigest() for right in RIGHTS}
+
+
+class TrackingKeys(NamedTuple):
+    """What the host of events and visits knows an account by, as Settings > Tracking shows it."""
+
+    actid: str
+    event_key: str
+
+
+def tracking_keys_of(name: str, seed: int) -> TrackingKeys:
+    """The tracking keys of an account, the same on every machine."""
+    digest = sha256(f"{name}/{seed}/tracking".encode())
+    return TrackingKeys(str(25_000_000 + int(digest.hexdigest()[:6], 16)), digest.hexdigest()[:40])
 
 
 def admit(keys: Mapping[str, str], given: str | None, path: str, forbidden: Sequence[str]) -> str:

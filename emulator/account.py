@@ -12,7 +12,7 @@ from typing import Any
 
 import orjson
 
-from .access import hidden_pipelines, keys_of, mask
+from .access import hidden_pipelines, keys_of, mask, tracking_keys_of
 from .clock import read_instant
 from .generators import compile_columns
 from .odd_json import read as read_odd
@@ -76,6 +76,7 @@ class Account:
         self.link_base = f"https://{self.host}/api/3"
         self.lock = threading.RLock()
         self.keys = keys_of(name, seed)
+        self.tracking = tracking_keys_of(name, seed)
         self.watches: dict[str, Watch] = {}
         self._world = World(
             seed,
@@ -191,8 +192,9 @@ class Account:
             now = int(self.clock())
             created = read_instant(fields.pop("_created", now))
             updated = read_instant(fields.pop("_updated", max(now, created)))
-            row_id = store.insert(fields, created, updated)
-            self._after(store, row_id, updated)
+            index = store.insert(fields, created, updated)
+            self._after(store, index, updated)
+            row_id = store.id_of(index)
             if resource in self.watches:
                 self.watches[resource].inserted.append(row_id)
             return row_id
@@ -207,7 +209,7 @@ class Account:
             index = self._index(store, str(row_id))
             updated = read_instant(fields.pop("_updated", self.clock()))
             store.update(index, fields, updated)
-            self._after(store, str(row_id), updated)
+            self._after(store, index, updated)
             if resource in self.watches:
                 self.watches[resource].updated.append(str(row_id))
 
@@ -246,9 +248,8 @@ class Account:
             raise KeyError(f"{store.name} has no row {row_id}")
         return index
 
-    def _after(self, store: Store, row_id: str, updated: int) -> None:
+    def _after(self, store: Store, index: int, updated: int) -> None:
         """A fieldValue or contactTag that is written moves its contact's udate (recorded), a list membership not."""
-        index = self._index(store, row_id)
         parent = store.parent_of(index)[0]
         self._forget_around(store, index, parent)
         touched = store.resource.touches

@@ -47,7 +47,7 @@ class Api:
         if body is None:
             return
         request = self._record(scope, body)
-        routes = next((one for one in self.sites if request.path.startswith(one.site.prefix)), None)
+        routes = next((one for one in self.sites if one.serves(request.path)), None)
         paced, remaining = self._is_paced(request, routes), 0
         if paced:
             admitted, remaining = self.limiter.admit(request.time)

@@ -33,12 +33,14 @@ def chicago_offset(stamp: int) -> int:
     return offset
 
 
+@lru_cache(maxsize=1024)
 def iso(stamp: int) -> str:
     """`2019-09-06T11:29:48-05:00`"""
     offset = chicago_offset(stamp)
     return f"{(EPOCH + timedelta(seconds=stamp + offset)).isoformat()}-0{-offset // 3600}:00"
 
 
+@lru_cache(maxsize=1024)
 def naive(stamp: int) -> str:
     """`2019-11-22 14:15:37`, Chicago wall clock"""
     return (EPOCH + timedelta(seconds=stamp + chicago_offset(stamp))).isoformat(" ")

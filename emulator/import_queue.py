@@ -17,7 +17,7 @@ from .settings import Settings
 from .writes import Writes
 
 _TICK = 0.01  # seconds between two looks at the queue
-_AT_ONCE = 50  # rows that are applied in a row, so that requests do not wait
+_AT_ONCE = 10  # rows that are applied in a row, so that no request comes late
 
 _ENDINGS = {"batch_failed": "failed", "batch_interrupted": "interrupted", "batch_stuck": "active"}
 

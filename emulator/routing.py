@@ -29,12 +29,14 @@ _Shape = tuple[str | None, ...]
 class Site:
     """One of the hosts that ActiveCampaign answers on. Here they share a port, and each has a prefix of its own.
 
-    `keyed`: requests bring an Api-Token. `paced`: they count against the account's requests per second.
+    `keyed`: requests bring an Api-Token. `paced`: they count against the account's requests per second. `whole`: all
+    that is under the prefix belongs to it; else only what it has a handler for.
     """
 
     prefix: str
     keyed: bool = True
     paced: bool = True
+    whole: bool = True
 
 
 API = Site("/api/3/")
@@ -83,6 +85,12 @@ class Routes:
         for shape, method, route in other._all():
             if method not in self._routes.get(shape, {}):
                 self._put(shape, method, route)
+
+    def serves(self, path: str) -> bool:
+        """Whether a request for this path, with the site's prefix, is one for this site."""
+        if not path.startswith(self.site.prefix):
+            return False
+        return self.site.whole or any(self._candidates(path.removeprefix(self.site.prefix).rstrip("/").split("/")))
 
     def find(self, method: str, path: str) -> tuple[Handler, dict[str, str]]:
         """The handler, and what the placeholders of its path stand for. Raises Refusal where there is none.

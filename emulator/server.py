@@ -10,6 +10,7 @@ from typing import Any
 
 import uvicorn
 
+from .access import TrackingKeys
 from .account import Account
 from .app import Api, Receive, Scope, Send
 from .calls import Request
@@ -17,6 +18,7 @@ from .control import CONTROL, Control
 from .endpoints import all_routes
 from .mutate import Mutator
 from .settings import Settings
+from .tracked import Tracked
 from .writes import Write, Writes
 
 _START_SECONDS = 30
@@ -91,6 +93,16 @@ class Emulator:
         return self.account.keys
 
     @property
+    def tracking(self) -> TrackingKeys:
+        """The keys of its tracking, whose host is at `url`, too."""
+        return self.account.tracking
+
+    @property
+    def tracked(self) -> Tracked:
+        """The events and visits that were taken so far."""
+        return self.api.memory.of(Tracked)
+
+    @property
     def requests(self) -> list[Request]:
         """What was asked so far, in the order of arrival."""
         return self.api.requests
@@ -123,5 +135,7 @@ class Emulator:
     def run(self) -> None:
         """Serve until the process is told to stop; prints one line of JSON when it accepts connections."""
         self.account.warm()
-        self.server.greeting = json.dumps({"url": self.url, "api_key": self.api_key, "keys": self.keys})
+        self.server.greeting = json.dumps(
+            {"url": self.url, "api_key": self.api_key, "keys": self.keys, "tracking": self.tracking._asdict()}
+        )
         self.server.run([self._socket])

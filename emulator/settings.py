@@ -233,6 +233,36 @@ class Settings:
         metadata={"about": "what accounts say of their custom fields; anything but success: these are not saved"},
     )
 
+    # Tracking. What its host answers to a wrong key, or while tracking is off, is not known; nor is its pace.
+    event_tracking: str = field(
+        default="on", metadata={"about": "whether event tracking is on, or off", "one_of": ("on", "off")}
+    )
+    site_tracking: str = field(
+        default="on", metadata={"about": "whether site tracking is on, or off", "one_of": ("on", "off")}
+    )
+    tracking_refusals: int = field(
+        default=200, metadata={"about": "status of an event that is refused, with success 0 and a message"}
+    )
+    untracked_events: str = field(
+        default="spawned",
+        metadata={
+            "about": "events while event tracking is off: spawned (and not saved, as documented of an older call), or "
+            "refused",
+            "one_of": ("spawned", "refused"),
+        },
+    )
+    long_event_names: str = field(
+        default="refused",
+        metadata={
+            "about": "names of events with more than 32 characters: refused, or cut",
+            "one_of": ("refused", "cut"),
+        },
+    )
+    whitelist_routes: list[str] = field(
+        default_factory=lambda: ["prism/urlWhitelistings", "siteTracking/whitelist", "siteTrackingDomains"],
+        metadata={"about": "the paths that sites can be allowed at; documents and clients name these three"},
+    )
+
     # The importer.
     import_seconds: float = field(
         default=60, metadata={"about": "seconds of the minute in which 100 imports are taken, 20 with one contact"}

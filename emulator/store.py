@@ -65,24 +65,37 @@ class Columns:
 class Row:
     """One row while it is generated: its place, its bits and its times."""
 
-    __slots__ = ("_bits", "created", "id", "index", "parent", "slot", "store", "updated")
+    __slots__ = ("_bits", "_place", "created", "id", "index", "store", "updated", "written")
 
     def __init__(self, store: Store, index: int) -> None:
         self.store = store
         self.index = index
         self.id = store.id_of(index)
         self.created, self.updated = store.times(index)  # epoch seconds
-        self.parent, self.slot = store.parent_of(index)
-        self._bits = store.entropy(index)
+        # The fields that somebody wrote since the row was generated.
+        self.written: Mapping[str, Any] = store.source.overrides.of(index)
+        # Both take long, and a row that was written may need neither.
+        self._bits: int | None = None
+        self._place: tuple[int | None, int] | None = None
 
     @property
     def world(self) -> World:
         return self.store.world
 
     @property
-    def written(self) -> Mapping[str, Any]:
-        """The fields that somebody wrote since the row was generated."""
-        return self.store.source.overrides.of(self.index)
+    def parent(self) -> int | None:
+        """The index of the row that this one belongs to."""
+        return self._in_parent()[0]
+
+    @property
+    def slot(self) -> int:
+        """Its position among its siblings."""
+        return self._in_parent()[1]
+
+    def _in_parent(self) -> tuple[int | None, int]:
+        if self._place is None:
+            self._place = self.store.parent_of(self.index)
+        return self._place
 
     def get(self, field: str) -> Any:
         """Another field of this row."""
@@ -91,6 +104,8 @@ class Row:
 
     def number(self, salt: int) -> int:
         """32 bits that belong to this row and this salt."""
+        if self._bits is None:
+            self._bits = self.store.entropy(self.index)
         return (self._bits >> salt) & MASK
 
     def parent_bits(self) -> int:
@@ -177,19 +192,21 @@ class Store:
 
     def index_of(self, row_id: str) -> int | None:
         """The index of a row that exists now, or None."""
-        index: int | None
-        if self.resource.ids == "uuid":
+        kind = self.resource.ids
+        if kind == "uuid":
             for i in range(len(self._uuid_index), self.slots):
                 self._uuid_index[self.id_of(i)] = i
-            index = self._uuid_index.get(row_id)
-        elif not row_id.isascii() or not row_id.isdigit() or int(row_id) < 1:
-            index = None
-        elif self.resource.ids == "gaps":
-            block, rest = divmod(int(row_id) - 1, 8)
-            index = None if rest == 7 else block * 7 + rest
-        else:
-            index = int(row_id) - 1
-        return index if index is not None and self.exists(index) else None
+            found = self._uuid_index.get(row_id)
+            return found if found is not None and self.exists(found) else None
+        if not row_id.isascii() or not row_id.isdigit():
+            return None
+        index = int(row_id) - 1
+        if kind == "gaps":
+            block, rest = divmod(index, 8)
+            if rest == 7:
+                return None
+            index = block * 7 + rest
+        return index if self.exists(index) else None
 
     @property
     def slots(self) -> int:
@@ -197,7 +214,8 @@ class Store:
         return self.source.base + self.source.inserted
 
     def exists(self, index: int) -> bool:
-        return 0 <= index < self.slots and index not in self.source.dead
+        source = self.source
+        return 0 <= index < source.base + source.inserted and index not in source.dead
 
     @property
     def alive(self) -> Sequence[int]:
@@ -339,14 +357,21 @@ class Store:
         # Whatever is changed gets its dates.
         has_null_dates = self.world.has_nulls and index not in self.source.changed_times
         result = dict(self.columns.template)
+        if self.origin is None:
+            result.update(written)
+        else:
+            result.update({field: value for field, value in written.items() if field in result})
         for field, function in self.columns.dynamic:
-            value = result[field] = written[field] if field in written else function(row)
+            is_written = field in written
+            value = written[field] if is_written else function(row)
             if value is ABSENT:
                 del result[field]
+            elif is_written:
+                continue
             elif has_null_dates and field in _NULLABLE_DATES and row.number(salt_of(field)) % 8 == 0:
-                result[field] = written.get(field)
-        if written:
-            result.update({field: value for field, value in written.items() if field in result})
+                result[field] = None
+            else:
+                result[field] = value
         return result
 
     def value(self, index: int, name: str) -> Any:
@@ -375,8 +400,8 @@ class Store:
 
     # --- changes: for Account alone ---------------------------------------------------------------------
 
-    def insert(self, fields: Mapping[str, Any], created: int, updated: int) -> str:
-        """Add a row and return its id. Raises ValueError for a field that the resource does not have."""
+    def insert(self, fields: Mapping[str, Any], created: int, updated: int) -> int:
+        """Add a row and return its index. Raises ValueError for a field that the resource does not have."""
         self._check(fields)
         index = self._next_index()
         values = fields if self.resource.by in fields else {**fields, **self._some_parent(index)}
@@ -386,7 +411,7 @@ class Store:
             found[index] = created if which == "created" else updated
         self._override(index, values)
         self._changed(index)
-        return self.id_of(index)
+        return index
 
     def _next_index(self) -> int:
         """Where ids are reused the one after the last existing row's, else one that no row had yet."""

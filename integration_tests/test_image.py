@@ -1,25 +1,33 @@
-"""The images, held tightly: the four commands of the source against the emulator, and what both have in common."""
+"""The images, held tightly: the four commands of both connectors against the emulator, and what they have in common."""
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from emulator import Account, Emulator
+from integration_tests.as_airbyte import connector_folder
+from integration_tests.destination.connector import configured, record, state
 
 pytestmark = pytest.mark.image
 
 ROOT = Path(__file__).resolve().parent.parent
 CONNECTORS = ("source-activecampaign", "destination-activecampaign")
+METADATA = dict(
+    zip(CONNECTORS, (ROOT / "metadata.yaml", ROOT / "destination_activecampaign" / "metadata.yaml"), strict=True)
+)
 PACKAGES = ("activecampaign_client", "source_activecampaign", "destination_activecampaign")
 INCREMENTAL = "contacts"
 FULL = ["lists", "tags"]
@@ -54,6 +62,8 @@ _BODY = {
     "CONNECTION_STATUS": "connectionStatus",
     "CATALOG": "catalog",
     "RECORD": "record",
+    "DESTINATION_CATALOG": "destination_catalog",
+    "LOG": "log",
     "STATE": "state",
     "TRACE": "trace",
 }
@@ -63,25 +73,29 @@ class Image:
     def __init__(self, tag: str) -> None:
         self.tag = tag
 
-    def run(
-        self,
-        *arguments: str,
-        folder: Path | None = None,
-        network: str = "none",
-        user: str | None = None,
-        directory: str | None = None,
-    ) -> Answer:
+    def run(self, *arguments: str, stdin: bytes = b"", **granted: Any) -> Answer:
         """Run a command with nothing but what Airbyte grants: its files, its network, a /tmp."""
-        options = ["--rm", "--init", "--network", network, "--read-only", "--tmpfs", "/tmp"]  # noqa: S108
-        options += ["--cap-drop", "ALL", "--security-opt", "no-new-privileges"]
-        if folder:
-            options += ["--volume", f"{folder}:/files:ro"]
-        if user:
-            options += ["--user", user]
-        if directory:
-            options += ["--workdir", directory]
-        done = _docker("run", *options, self.tag, *arguments)
+        done = _docker("run", *_options(**granted), "--init", self.tag, *arguments, stdin=stdin.decode())
         return Answer(done.returncode, done.stdout, done.stderr)
+
+    def run_as_airbyte(self, *arguments: str, stdin: bytes, **granted: Any) -> Answer:
+        """Run a command as Airbyte's platform does: a shell reads AIRBYTE_ENTRYPOINT, where the files are."""
+        shell = f'(eval "$AIRBYTE_ENTRYPOINT {" ".join(arguments)}")'
+        options = [*_options(**granted), "--workdir", "/files", "--entrypoint", "sh"]
+        done = _docker("run", *options, self.tag, "-c", shell, stdin=stdin.decode())
+        return Answer(done.returncode, done.stdout, done.stderr)
+
+    @contextmanager
+    def started(self, *arguments: str, **granted: Any) -> Iterator["subprocess.Popen[bytes]"]:
+        """Start a command as the first process of a container, whose input stays open; `docker` passes signals on."""
+        command = ["docker", "run", *_options(**granted), self.tag, *arguments]
+        process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        try:
+            yield process
+        finally:
+            if process.poll() is None:
+                process.kill()
+                process.communicate()
 
     def execute(self, program: str, *arguments: str) -> str:
         """Run another program of the image, and give what it prints."""
@@ -103,6 +117,26 @@ class Image:
         return found
 
 
+def _options(
+    folder: Path | None = None,
+    rejected: Path | None = None,
+    network: str = "none",
+    user: str | None = None,
+    directory: str | None = None,
+) -> list[str]:
+    options = ["--rm", "--interactive", "--network", network, "--read-only", "--tmpfs", "/tmp"]  # noqa: S108
+    options += ["--cap-drop", "ALL", "--security-opt", "no-new-privileges"]
+    if folder:
+        options += ["--volume", f"{folder}:/files:ro"]
+    if rejected:
+        options += ["--volume", f"{rejected}:/rejected"]
+    if user:
+        options += ["--user", user]
+    if directory:
+        options += ["--workdir", directory]
+    return options
+
+
 @pytest.fixture(scope="session")
 def images() -> dict[str, Image]:
     """The image of each connector, built from this tree; no engine is a reason to skip, except in CI."""
@@ -121,6 +155,11 @@ def images() -> dict[str, Image]:
 def image(images: dict[str, Image]) -> Image:
     """That of the source."""
     return images["source-activecampaign"]
+
+
+@pytest.fixture(scope="session")
+def destination(images: dict[str, Image]) -> Image:
+    return images["destination-activecampaign"]
 
 
 @pytest.fixture(scope="module")
@@ -144,7 +183,9 @@ def test_the_image_is_what_airbyte_expects(images: dict[str, Image], connector: 
     assert f"AIRBYTE_ENTRYPOINT=/opt/connector/bin/{connector}" in config["Env"]
     assert config["User"] == "airbyte"
     assert config["WorkingDir"] == "/airbyte/integration_code"
-    assert config["Labels"]["io.airbyte.name"] == f"airbyte/{connector}"
+    described = yaml.safe_load(METADATA[connector].read_text())["data"]
+    assert config["Labels"]["io.airbyte.name"] == described["dockerRepository"] == f"airbyte/{connector}"
+    assert config["Labels"]["io.airbyte.version"] == described["dockerImageTag"]
 
 
 def test_the_images_have_the_same_files(images: dict[str, Image]) -> None:
@@ -186,17 +227,23 @@ def test_spec_needs_no_network_no_home_and_no_directory(
 
 
 @pytest.mark.parametrize("user", [None, "12345:12345"], ids=["airbyte", "any"])
-def test_check_accepts_the_account(image: Image, folder: Path, emulator: Emulator, user: str | None) -> None:
-    answer = image.run("check", "--config", "/files/config.json", folder=folder, network="host", user=user)
+@pytest.mark.parametrize("connector", CONNECTORS)
+def test_check_accepts_the_account(
+    images: dict[str, Image], connector: str, folder: Path, emulator: Emulator, user: str | None
+) -> None:
+    answer = images[connector].run("check", "--config", "/files/config.json", folder=folder, network="host", user=user)
     assert answer.code == 0, answer.errors
     assert answer.only("CONNECTION_STATUS")["status"] == "SUCCEEDED"
     assert emulator.api_key not in answer.output + answer.errors
 
 
-def test_check_refuses_a_wrong_key_in_a_sentence(image: Image, folder: Path, emulator: Emulator) -> None:
+@pytest.mark.parametrize("connector", CONNECTORS)
+def test_check_refuses_a_wrong_key_in_a_sentence(
+    images: dict[str, Image], connector: str, folder: Path, emulator: Emulator
+) -> None:
     wrong = "this-is-not-the-key-of-the-account"
     _write(folder / "config.json", {"api_url": emulator.url, "api_key": wrong})
-    answer = image.run("check", "--config", "/files/config.json", folder=folder, network="host")
+    answer = images[connector].run("check", "--config", "/files/config.json", folder=folder, network="host")
     assert answer.code == 0, answer.errors
     status = answer.only("CONNECTION_STATUS")
     assert status["status"] == "FAILED"
@@ -240,30 +287,145 @@ def test_a_sync_and_the_next_one(image: Image, folder: Path, emulator: Emulator)
         assert emulator.api_key not in answer.output + answer.errors
 
 
-def test_a_command_that_cannot_be_done_ends_with_an_error(image: Image) -> None:
-    answer = image.run("check", "--config", "/files/config.json")
+WRITE = ("write", "--config", "config.json", "--catalog", "catalog.json")
+WRITE_FILES = ("write", "--config", "/files/config.json", "--catalog", "/files/catalog.json")
+
+
+@pytest.fixture
+def rejected(folder: Path, emulator: Emulator) -> Path:
+    """A folder for rejected rows that any user may write to, the configuration that names it, and a catalog."""
+    place = folder / "rejected"
+    place.mkdir()
+    place.chmod(0o777)
+    config = {"api_url": emulator.url, "api_key": emulator.api_key, "requests_per_second": 50}
+    _write(folder / "config.json", {**config, "rejected_records": "/rejected", "compare": "always"})
+    _write(folder / "catalog.json", configured("contacts"))
+    return place
+
+
+def test_the_destination_discovers_what_the_account_takes(destination: Image, folder: Path, emulator: Emulator) -> None:
+    answer = destination.run("discover", "--config", "/files/config.json", folder=folder, network="host")
+    assert answer.code == 0, answer.errors
+    operations = answer.only("DESTINATION_CATALOG")["operations"]
+    contacts = next(one for one in operations if one["object_name"] == "contacts")
+    offered = {name for name in contacts["json_schema"]["properties"] if name.startswith("custom_")}
+    assert len(offered) == len(emulator.account.rows("fields")) > 0
+    assert emulator.api_key not in answer.output + answer.errors
+
+
+@pytest.mark.parametrize("user", [None, "12345:12345"], ids=["airbyte", "any"])
+def test_the_destination_writes_rejects_and_acknowledges(
+    destination: Image, folder: Path, rejected: Path, emulator: Emulator, user: str | None
+) -> None:
+    name = "airbyte" if user is None else "any"
+    emails = [f"{name}{number}@example.com" for number in range(30)]
+    good = [record(email=email, firstName="Ann", tags=["from a container"]) for email in emails]
+    lines = [*good[:10], state(at=1), record(email=f"{name} has no address"), *good[10:], state(at=2)]
+    granted = {"folder": folder, "rejected": rejected, "network": "host", "user": user}
+
+    first = destination.run(*WRITE_FILES, stdin=b"".join(lines), **granted)
+    assert first.code == 0, first.output + first.errors
+    written = {row["email"]: row["firstName"] for row in emulator.account.rows("contacts")}
+    assert [written.get(email) for email in emails] == ["Ann"] * len(emails)
+    states = [(one["stream"]["stream_state"]["at"], one["destinationStats"]) for one in first.of("STATE")]
+    assert states == [
+        (1, {"recordCount": 10.0, "rejectedRecordCount": 0.0}),
+        (2, {"recordCount": 21.0, "rejectedRecordCount": 1.0}),
+    ]
+    [kept] = [json.loads(line) for line in (rejected / "rejected.jsonl").read_text().splitlines()]
+    assert (kept["code"], kept["row"]) == ("email_invalid", {"email": f"{name} has no address"})
+
+    before = len(emulator.writes)
+    again = destination.run_as_airbyte(*WRITE, stdin=b"".join(lines), **granted)
+    assert again.code == 0, again.output + again.errors
+    assert again.output.splitlines()[-1].count("activecampaign-write-summary") == 1
+    assert [one["destinationStats"] for one in again.of("STATE")] == [stats for _, stats in states]
+    assert emulator.writes[before:] == []
+    assert len((rejected / "rejected.jsonl").read_text().splitlines()) == 2
+    for answer in (first, again):
+        assert emulator.api_key not in answer.output + answer.errors
+        assert "has no address" not in answer.output + answer.errors
+
+
+def test_the_destination_writes_nothing_where_rejected_rows_cannot_be_kept(
+    destination: Image, folder: Path, rejected: Path, emulator: Emulator
+) -> None:
+    rejected.chmod(0o755)
+    before = len(emulator.writes)
+    lines = record(email="nobody@example.com") + state(at=1)
+    answer = destination.run(*WRITE_FILES, stdin=lines, folder=folder, rejected=rejected, network="host", user="7:7")
+    assert answer.code == 1
+    [trace] = [one["error"] for one in answer.of("TRACE") if one["type"] == "ERROR"]
+    assert "/rejected" in trace["message"]
+    assert trace["failure_type"] == "config_error"
+    assert answer.of("STATE") == []
+    assert emulator.writes[before:] == []
+
+
+def test_the_destination_ends_at_once_when_its_container_is_stopped(
+    destination: Image, folder: Path, rejected: Path, emulator: Emulator
+) -> None:
+    """What Kubernetes and `docker stop` do: SIGTERM to the first process, while the input is open."""
+    with destination.started(*WRITE_FILES, folder=folder, rejected=rejected, network="host") as process:
+        assert process.stdin
+        assert process.stdout
+        process.stdin.write(record(email="stopped@example.com") + state(at=1))
+        process.stdin.flush()
+        while b'"STATE"' not in (line := process.stdout.readline()):
+            assert line, process.communicate()
+        process.stdin.write(record(email="later@example.com") + state(at=2))
+        process.stdin.flush()
+        process.terminate()
+        # Whoever ignored the signal would wait for more input for ever.
+        output, errors = process.communicate(timeout=60)
+    assert process.returncode == 143, errors
+    assert b"Traceback" not in output + errors
+    assert [json.loads(one)["type"] for one in output.splitlines() if b'"at": 2' in one or b'"at":2' in one] == []
+    assert "stopped@example.com" in {row["email"] for row in emulator.account.rows("contacts")}
+
+
+@pytest.mark.parametrize("connector", CONNECTORS)
+def test_a_command_that_cannot_be_done_ends_with_an_error(images: dict[str, Image], connector: str) -> None:
+    answer = images[connector].run("check", "--config", "/files/config.json")
     assert answer.code != 0
 
 
-def test_airbytes_own_tests_accept_the_image(image: Image, tmp_path: Path) -> None:
-    """They start the image themselves, where it cannot reach the emulator: our `docker` lets it."""
-    docker = tmp_path / "docker"
+def test_airbytes_own_tests_accept_the_image_of_the_source(image: Image, tmp_path: Path) -> None:
+    tests = [sys.executable, "-m", "pytest", "-q", "-m", "image_tests", "--connector-image", image.tag]
+    printed = _with_the_hosts_network(
+        tmp_path, *tests, "--read-from-streams", "all", "integration_tests/source/test_airbyte_standards.py"
+    )
+    for name in ("spec", "check", "discover", "read"):
+        assert f"test_docker_image_build_and_{name}" not in printed, "skipped"
+
+
+def test_airbytes_own_tests_accept_the_image_of_the_destination(destination: Image, tmp_path: Path) -> None:
+    """`airbyte-cdk image test`; it has no test of `discover` and `write`."""
+    command = [str(Path(sys.executable).parent / "airbyte-cdk"), "image", "test", "--image", destination.tag]
+    printed = _with_the_hosts_network(tmp_path, *command, str(connector_folder("destination")))
+    passed = re.search(r"(\d+) passed", printed)
+    # the spec, the form of a configuration, a check of two
+    assert passed
+    assert int(passed[1]) == 4, printed[-6000:]
+
+
+def _with_the_hosts_network(folder: Path, *command: str) -> str:
+    """Run tests of Airbyte, which start the image where it cannot reach the emulator: our `docker` lets it."""
+    docker = folder / "docker"
     docker.write_text(
         f'#!/bin/sh\n[ "$1" = run ] && shift && set -- run --network host "$@"\nexec {shutil.which("docker")} "$@"\n'
     )
     docker.chmod(0o755)
-    tests = [sys.executable, "-m", "pytest", "-q", "-m", "image_tests", "--connector-image", image.tag]
     done = subprocess.run(
-        [*tests, "--read-from-streams", "all", "integration_tests/source/test_airbyte_standards.py"],
+        command,
         cwd=ROOT,
-        env=os.environ | {"PATH": f"{tmp_path}{os.pathsep}{os.environ['PATH']}"},
+        env=os.environ | {"PATH": f"{folder}{os.pathsep}{os.environ['PATH']}"},
         capture_output=True,
         text=True,
         check=False,
     )
     assert done.returncode == 0, done.stdout[-6000:]
-    for name in ("spec", "check", "discover", "read"):
-        assert f"test_docker_image_build_and_{name}" not in done.stdout, "skipped"
+    return done.stdout
 
 
 def _configured(stream: dict[str, Any]) -> dict[str, Any]:
@@ -278,5 +440,5 @@ def _write(path: Path, content: object) -> None:
     path.chmod(0o644)
 
 
-def _docker(*arguments: str) -> "subprocess.CompletedProcess[str]":
-    return subprocess.run(["docker", *arguments], capture_output=True, text=True, check=False, timeout=300)
+def _docker(*arguments: str, stdin: str = "") -> "subprocess.CompletedProcess[str]":
+    return subprocess.run(["docker", *arguments], input=stdin, capture_output=True, text=True, check=False, timeout=300)

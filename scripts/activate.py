@@ -1,6 +1,6 @@
 """Write the rows of a DuckDB query into an account, or the examples into the demo account: `make activate`.
 
-The environment says what to do: QUERY, OBJECT (contacts, contact_tags or contact_lists) and MODE (upsert, update,
+The environment says what to do: QUERY, OBJECT (such as contacts or contact_tags) and MODE (upsert, update,
 insert or delete; without it, upsert or what the configuration says). It can name other places, too: CONFIG
 (secrets/destination.json), DUCKDB (activecampaign.duckdb, which queries can read) and CACHE (.cache).
 """

@@ -15,3 +15,8 @@ def __getattr__(name: str) -> Any:
     from source_activecampaign.source import SourceActiveCampaign  # noqa: PLC0415
 
     return SourceActiveCampaign
+
+
+def __dir__() -> list[str]:
+    """With the class: Airbyte's tools look for its name, in whatever letter case, among these."""
+    return [*globals(), *__all__]

@@ -35,7 +35,10 @@ def test_the_examples_in_docstrings_are_true(module: Any) -> None:
         (True, "true"),
         (2**70, "1180591620717411303424"),
         (-(2**63), "-9223372036854775808"),
-        (Decimal("1234567890123456789.1230"), "1234567890123456789.1230"),
+        (Decimal("1234567890123456789.1230"), "1234567890123456789.123"),
+        (Decimal("1.500000000"), "1.5"),
+        (Decimal("-20.00"), "-20"),
+        (Decimal("0E-9"), "0"),
         (Decimal("1E+3"), "1000"),
         (1.5, "1.5"),
         (float("inf"), '"inf"'),
@@ -44,11 +47,11 @@ def test_the_examples_in_docstrings_are_true(module: Any) -> None:
         (datetime(2026, 11, 24, 12, 30, tzinfo=timezone(timedelta(hours=2))), '"2026-11-24T10:30:00Z"'),
         (UUID(int=1), '"00000000-0000-0000-0000-000000000001"'),
         ([{"at": date(2026, 11, 24), "n": None}], '[{"at":"2026-11-24","n":null}]'),
-        ({1: Decimal("0.10")}, '{"1":0.10}'),
+        ({1: Decimal("0.10")}, '{"1":0.1}'),
         ("line\nline", '"line\\nline"'),
     ],
 )
-def test_every_value_keeps_its_type_and_digits(value: Any, expected: str) -> None:
+def test_every_value_keeps_its_type_and_what_its_digits_say(value: Any, expected: str) -> None:
     line = rows.record("contacts", ["value"], [value])
     assert f'"data":{{"value":{expected}}},'.encode() in line
     assert line.count(b"\n") == 1
@@ -143,7 +146,8 @@ def test_the_rest_takes_as_long_as_what_is_done(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr(time, "monotonic", lambda: activation.began + 600)
     assert activation.progress() == "10,000 of 40,000 rows, 17 per second, 30 min left"
     activation.done = 0
-    assert activation.progress() == "0 of 40,000 rows, 0 per second"
+    activation.waits = "; 3 wait for the budget"
+    assert activation.progress() == "0 of 40,000 rows after 10 min; 3 wait for the budget"
 
 
 def test_warnings_are_shown_and_errors_are_kept() -> None:

@@ -77,6 +77,7 @@ NOT_SHOWN: Mapping[str, frozenset[str]] = {
             "... /api/3/...",
             "line ..., column ...",
             "the Contacts permission",
+            "access to the tracking settings",
             "Create What Is Missing",
             "Key of ...",
             "Mode (stream ...)",

@@ -1,8 +1,9 @@
-"""What one row changes about one contact, whichever of the three objects it is a row of."""
+"""What one row changes about one contact, whichever of the objects it is a row of."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from enum import Enum
+from typing import Any
 
 from destination_activecampaign.catalog import Mode
 
@@ -23,7 +24,8 @@ class Change:
     `values` the custom fields by id, as the API takes them; an empty text clears. Tags are by their name in small
     letters, with the name as it is written: `whole_tags` are all that the contact is to have, `add_tags` and
     `remove_tags` come on top of them. `lists` are by id: whether the contact is to be subscribed. `account` is a name,
-    and an empty one ends the association.
+    and an empty one ends the association; `job_title` is what the contact is to be there. `left_accounts` are names in
+    small letters: where the association is to one of these, it ends.
 
     >>> change = Change("ann@example.com", standard={"firstName": "Ann"}, lists={"3": True})
     >>> change.is_empty, Change("ann@example.com").is_empty
@@ -40,6 +42,8 @@ class Change:
     whole_tags: Mapping[str, str] | None = None
     lists: Mapping[str, bool] = field(default_factory=dict)
     account: str | None = None
+    job_title: str | None = None
+    left_accounts: frozenset[str] = frozenset()
     ending: Ending | None = None
 
     @property
@@ -53,6 +57,7 @@ class Change:
             or self.lists
             or self.whole_tags is not None
             or self.account is not None
+            or self.left_accounts
             or self.ending
         )
 
@@ -80,7 +85,8 @@ class Change:
     @property
     def texts(self) -> list[str]:
         """What the row says, in no order."""
-        return [self.email, *self.standard.values(), *self.values.values(), *self.add_tags.values(), self.account or ""]
+        own = [self.email, *self.standard.values(), *self.values.values(), *self.add_tags.values()]
+        return [*own, self.account or "", self.job_title or ""]
 
     def renames(self, email: str) -> bool:
         """Whether a contact, known by its id, is to have another email address than this."""
@@ -115,6 +121,9 @@ def merge(earlier: Change, later: Change) -> Change | None:
         return None
     if earlier.id != later.id or earlier.ending is not later.ending:
         return None
+    if any(not wanted and later.lists.get(one) for one, wanted in earlier.lists.items()):
+        # Whether somebody who unsubscribed may be subscribed again must not depend on what came together.
+        return None
     if earlier.ending and bool(earlier.lists) is not bool(later.lists):
         # All lists and some of them.
         return None
@@ -133,5 +142,18 @@ def merge(earlier: Change, later: Change) -> Change | None:
         standard={**earlier.standard, **later.standard},
         values={**earlier.values, **later.values},
         lists={**earlier.lists, **later.lists},
-        account=earlier.account if later.account is None else later.account,
+        **_association(earlier, later),
     )
+
+
+def _association(earlier: Change, later: Change) -> dict[str, Any]:
+    """What two changes say together about the account: each association has a title of its own."""
+    if later.account is not None:
+        is_one = earlier.account is not None and earlier.account.casefold() == later.account.casefold()
+        title = earlier.job_title if is_one and later.job_title is None else later.job_title
+        return {"account": later.account, "job_title": title, "left_accounts": frozenset()}
+    if earlier.account and earlier.account.casefold() in later.left_accounts:
+        return {"account": "", "job_title": None, "left_accounts": frozenset()}
+    if earlier.account is not None:
+        return {"account": earlier.account, "job_title": earlier.job_title, "left_accounts": frozenset()}
+    return {"left_accounts": earlier.left_accounts | later.left_accounts}

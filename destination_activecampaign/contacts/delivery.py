@@ -11,15 +11,15 @@ from destination_activecampaign.config import Config
 from destination_activecampaign.contacts import reasons
 from destination_activecampaign.contacts.change import Change
 from destination_activecampaign.contacts.differences import difference, for_importer, not_subscribed
-from destination_activecampaign.contacts.directory import Directory
 from destination_activecampaign.contacts.exclusions import Exclusions
 from destination_activecampaign.contacts.hand import Hand, size_of
-from destination_activecampaign.contacts.importer import MOST_BYTES, Entry, Imported, Importer, batches
+from destination_activecampaign.contacts.importer import MOST_BYTES, MOST_CONTACTS, Entry, Imported, Importer, batches
 from destination_activecampaign.contacts.importer import size_of as size_of_entry
 from destination_activecampaign.contacts.knowledge import Knowledge
 from destination_activecampaign.contacts.known import UNSUBSCRIBED, Contact
 from destination_activecampaign.contacts.pending import Pending
 from destination_activecampaign.contacts.singly import SingleWriter
+from destination_activecampaign.directory import Directory
 from destination_activecampaign.rejections import Rejection
 from destination_activecampaign.writer import Outcome, Row, Settle
 
@@ -82,20 +82,30 @@ class Delivery:
     def send(self, pendings: Sequence[Pending]) -> None:
         """Begin to write contacts, whose keys are nobody else's until they are settled. Raises ApiError."""
         imported: list[tuple[Pending, Entry]] = []
+        some_left = False
         for one in pendings:
             result = self._reduced(one)
             if result is not None:
                 self._end(one, result)
             elif entry := self._entry_of(one):
                 imported.append((one, entry))
+                if len(imported) == 3 * MOST_CONTACTS:
+                    # These leave while the others are compared. Two are kept: how they are cut depends on what follows.
+                    imported, some_left = self._import_batches(imported, kept=2), True
             else:
                 self._in_background(self._singles, self._write_singly, one)
-        if self._config.run_automations and len(imported) < FEWEST_IMPORTED:
+        if self._config.run_automations and not some_left and len(imported) < FEWEST_IMPORTED:
             for one, _ in imported:
                 self._in_background(self._singles, self._write_singly, one)
             return
-        for piece in batches([size_of_entry(entry) for _, entry in imported]):
+        self._import_batches(imported)
+
+    def _import_batches(self, imported: Sequence[tuple[Pending, Entry]], kept: int = 0) -> list[tuple[Pending, Entry]]:
+        """Import these in batches, but for the last so many, which are given back."""
+        pieces = list(batches([size_of_entry(entry) for _, entry in imported]))
+        for piece in pieces[: len(pieces) - kept]:
             self._in_background(self._batches, self._import, imported[piece])
+        return [one for piece in pieces[len(pieces) - kept :] for one in imported[piece]]
 
     # ---- what there is to write
 
@@ -103,16 +113,19 @@ class Delivery:
         """What becomes of a contact where nothing is to be written; else its change is what is left, and None."""
         if one.is_known:
             contact = one.contact
-            if contact is None and (result := without_contact(one.change)):
+            if contact is None and (result := without_contact(one.change) or (one.change.id and reasons.NO_MATCH)):
                 return result
             if contact and one.change.mode is Mode.INSERT:
                 return reasons.EXISTS
-            account_id = self._directory.account_id(one.change.account)
             left, refused = difference(
-                one.change, contact, self._directory.fields, account_id, resubscribe=self._config.resubscribe
+                one.change,
+                contact,
+                self._directory.fields,
+                self._account_ids(one.change),
+                resubscribe=self._config.resubscribe,
             )
-            # What was refused when it was first looked at stands in the change no more.
-            one.refused = {**one.refused, **refused}
+            # At a second look the change has no more of what was refused at the first.
+            one.refused |= refused
             if contact and left.is_empty and not left.renames(contact.email):
                 return Outcome.UNCHANGED
             one.outcome = Outcome.UPDATED if contact else Outcome.CREATED
@@ -123,6 +136,11 @@ class Delivery:
         if one.change.account and not self._directory.account_id(one.change.account):
             self._directory.created_account(one.change.account)
         return None
+
+    def _account_ids(self, change: Change) -> dict[str, str]:
+        """The ids of the accounts that a change names and that there are, by name in small letters."""
+        names = {*change.left_accounts, *([change.account.casefold()] if change.account else [])}
+        return {name: found for name in names if (found := self._directory.account_id(name))}
 
     def _reason_against(self, one: Pending) -> Rejection | None:
         """Why the account would not take the change, as far as that is known beforehand; to leave is always allowed."""

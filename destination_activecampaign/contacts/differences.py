@@ -11,6 +11,7 @@ from destination_activecampaign.contacts.change import Change, Ending
 from destination_activecampaign.contacts.known import LEFT, SUBSCRIBED, UNSUBSCRIBED, Contact
 
 Fields = Mapping[str, Definition]
+NO_ACCOUNTS: Mapping[str, str] = {}
 
 
 def not_subscribed(change: Change, contact: Contact) -> dict[str, str]:
@@ -68,12 +69,17 @@ class Difference(NamedTuple):
 
 
 def difference(
-    change: Change, contact: Contact | None, fields: Fields, account_id: str = "", *, resubscribe: bool = False
+    change: Change,
+    contact: Contact | None,
+    fields: Fields,
+    account_ids: Mapping[str, str] = NO_ACCOUNTS,
+    *,
+    resubscribe: bool = False,
 ) -> Difference:
     """What is left of a change, given what the account has; None is a contact that it does not have.
 
-    `account_id` is that of the account that the change names. An ending is left as what it takes: for UNSUBSCRIBE, the
-    lists to leave.
+    `account_ids` are those of the accounts that the change names, by name in small letters. An ending is left as what
+    it takes: for UNSUBSCRIBE, the lists to leave.
 
     >>> ann = Contact("7", "ann@example.com", {"firstName": "Ann"}, tags={"vip": "12"})
     >>> left = difference(Change("ann@example.com", standard={"firstName": "Ann", "phone": "1"}), ann, {}).change
@@ -103,16 +109,28 @@ def difference(
             if not is_same(fields.get(one), text, known.values.get(one))
         },
         lists=lists,
-        account=None if _is_in_account(change, known, account_id) else change.account,
+        **_association_left(change, known, account_ids),
         **_tags_left(change, known),
     )
     return Difference(left, refused)
 
 
-def _is_in_account(change: Change, known: Contact, account_id: str) -> bool:
-    if not change.account:
-        return known.account is None
-    return known.account is not None and known.account[1] == account_id != ""
+def _association_left(change: Change, known: Contact, account_ids: Mapping[str, str]) -> dict[str, Any]:
+    account, has = change.account, known.account
+    if account is None and has and has.account in {account_ids.get(name) for name in change.left_accounts}:
+        account = ""
+    if account:
+        title = change.job_title
+        is_there = has is not None and has.account == account_ids.get(account.casefold())
+        if is_there and (title is None or (has is not None and has.job_title == title)):
+            account = None
+    elif has is None:
+        account = None
+    return {
+        "account": account,
+        "job_title": change.job_title if account else None,
+        "left_accounts": frozenset(),
+    }
 
 
 def _tags_left(change: Change, known: Contact) -> dict[str, Any]:
@@ -142,6 +160,7 @@ def needs_to_know(change: Change) -> bool:
         or bool(change.remove_tags)
         or change.whole_tags is not None
         or change.account is not None
+        or bool(change.left_accounts)
     )
 
 
@@ -149,8 +168,9 @@ def for_importer(change: Change, contact: Contact | None) -> tuple[Change | None
     """A change in two: what the importer can write, and what has to follow one by one; None is nothing of the kind.
 
     The importer adds tags, but removes none, it subscribes nobody who has unsubscribed
-    (https://developers.activecampaign.com/reference/bulk-import-contacts), and whether it clears anything, or moves a
-    contact from one account to another, is documented nowhere. It finds contacts by their email address alone.
+    (https://developers.activecampaign.com/reference/bulk-import-contacts), it knows no job titles, and whether it
+    clears anything, or moves a contact from one account to another, is documented nowhere. It finds contacts by their
+    email address alone.
 
     >>> ann = Contact("7", "ann@example.com")
     >>> importer, after = for_importer(Change("ann@example.com", values={"1": "x", "2": ""}), ann)
@@ -160,7 +180,8 @@ def for_importer(change: Change, contact: Contact | None) -> tuple[Change | None
     if contact and change.renames(contact.email):
         return None, change
     again = dict.fromkeys(not_subscribed(change, contact), True) if contact else {}
-    moves = change.account is not None and (not change.account or (contact is not None and contact.account is not None))
+    is_known = contact is not None and contact.account is not None
+    moves = change.account is not None and (not change.account or is_known or change.job_title is not None)
     rest = replace(
         change,
         standard={name: text for name, text in change.standard.items() if not text},
@@ -168,6 +189,7 @@ def for_importer(change: Change, contact: Contact | None) -> tuple[Change | None
         add_tags={},
         lists=again,
         account=change.account if moves else None,
+        job_title=change.job_title if moves else None,
     )
     importer = replace(
         change,
@@ -176,5 +198,6 @@ def for_importer(change: Change, contact: Contact | None) -> tuple[Change | None
         remove_tags=frozenset(),
         lists={one: wanted for one, wanted in change.lists.items() if one not in again},
         account=None if moves else change.account,
+        job_title=None,
     )
     return None if contact and importer.is_empty else importer, None if rest.is_empty else rest

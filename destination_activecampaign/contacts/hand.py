@@ -84,14 +84,18 @@ def size_of(data: Mapping[str, Any]) -> int:
     >>> 300 < size_of({"email": "ann@example.com", "firstName": "Ann", "tags": ["a", "b"]}) < 1500
     True
     """
-    return 200 + sum(100 + _size_of(value) for value in data.values())
+    # Every row is measured when it comes and when it is settled.
+    size = 200 + 100 * len(data)
+    for value in data.values():
+        size += sys.getsizeof(value) if type(value) is str else _size_of(value)
+    return size
 
 
 def _size_of(value: Any) -> int:
     if isinstance(value, (str, bytes)):
         return sys.getsizeof(value)
+    if isinstance(value, (list, tuple)):
+        return 8 * len(value) + sum(map(_size_of, value))
     if isinstance(value, Mapping):
         return size_of(value)
-    if isinstance(value, (list, tuple)):
-        return sum(8 + _size_of(part) for part in value)
     return 32

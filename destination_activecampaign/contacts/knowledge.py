@@ -71,8 +71,12 @@ class Knowledge:
             pass
 
     def ask(self, one: Pending) -> None:
-        """Fill in what the account has of one contact now."""
-        one.contact, one.is_known = self._reader.by_email(one.contact.email if one.contact else one.email), True
+        """Fill in what the account has of one contact now; one that rows know by its id may have another address."""
+        if one.change.id:
+            one.contact = self._reader.by_ids([one.change.id]).get(one.change.id)
+        else:
+            one.contact = self._reader.by_email(one.contact.email if one.contact else one.email)
+        one.is_known = True
         if self._snapshot and one.contact:
             self._snapshot.put([one.contact])
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 from destination_activecampaign.contacts.change import Change
 
@@ -17,14 +17,21 @@ def key_of(email: str) -> str:
     return email.strip().casefold()
 
 
+class Association(NamedTuple):
+    """That a contact belongs to a company account: the ids of the link and of the account, and what it is there."""
+
+    id: str
+    account: str
+    job_title: str = ""
+
+
 @dataclass(frozen=True)
 class Contact:
     """A contact of the account.
 
     `standard` are its `firstName`, `lastName` and `phone`, `values` what the API sends of its custom fields, by field
-    id. `tags` are the ids of links by the tag's name in small letters, `lists` statuses by list id, `account` the id of
-    the link and that of the account. An id is "" where it was given in this sync and not read since. `is_whole` is
-    False where an answer left something out.
+    id. `tags` are the ids of links by the tag's name in small letters, `lists` statuses by list id. An id is "" where
+    it was given in this sync and not read since. `is_whole` is False where an answer left something out.
 
     >>> Contact("7", "Ann@example.com", tags={"vip": "12"}, lists={"3": "1"}).key
     'ann@example.com'
@@ -36,7 +43,7 @@ class Contact:
     values: Mapping[str, Any] = field(default_factory=dict)
     tags: Mapping[str, str] = field(default_factory=dict)
     lists: Mapping[str, str] = field(default_factory=dict)
-    account: tuple[str, str] | None = None
+    account: Association | None = None
     bounced: bool = False
     is_whole: bool = True
 
@@ -47,7 +54,7 @@ class Contact:
     @property
     def has_ids(self) -> bool:
         """Whether nothing of it was given in this sync and not read since."""
-        return bool(self.id) and all(self.tags.values()) and (self.account is None or bool(self.account[0]))
+        return bool(self.id) and all(self.tags.values()) and (self.account is None or bool(self.account.id))
 
 
 def after(change: Change, contact: Contact | None, account_id: str = "") -> Contact:
@@ -64,7 +71,7 @@ def after(change: Change, contact: Contact | None, account_id: str = "") -> Cont
         tags.setdefault(tag, "")
     account = before.account
     if change.account is not None:
-        account = ("", account_id) if change.account else None
+        account = Association("", account_id, change.job_title or "") if change.account else None
     return replace(
         before,
         email=change.email or before.email,

@@ -1,7 +1,7 @@
 """The contacts that wait to be written, each with the rows that are about it, and which of them may be written now."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from destination_activecampaign.catalog import Target
 from destination_activecampaign.contacts.change import Change, merge
@@ -22,9 +22,11 @@ class Said:
 class Pending:
     """One contact, what the rows about it say together, and, where that `is_known`, what the account has of it.
 
-    `email` is what the account knows the contact by, and `key` that in small letters; with the address that it is to
-    have, these are the `keys` that nothing else may be written to meanwhile. `refused` are the lists that it may not be
-    subscribed to, with the status that it has there. `outcome` is what its rows have become once it is written.
+    `email` is what the account knows the contact by, and `key` that in small letters; where rows know it by its id, it
+    is only true as long as nothing else is written to the contact (see `found`). With the id and the address that the
+    contact is to have, these are the `keys` that nothing else may be written to meanwhile. `refused` are the lists that
+    it may not be subscribed to, with the status that it has there. `outcome` is what its rows have become once it is
+    written.
     """
 
     email: str
@@ -34,18 +36,39 @@ class Pending:
     contact: Contact | None = None
     refused: dict[str, str] = field(default_factory=dict)
     outcome: Outcome = Outcome.WRITTEN
+    keys: frozenset[str] = frozenset()
+
+    def __post_init__(self) -> None:
+        self._set_keys()
 
     @property
     def key(self) -> str:
         return key_of(self.email)
 
-    @property
-    def keys(self) -> frozenset[str]:
-        return frozenset({self.key, key_of(self.change.email)} - {""})
+    def found(self, contact: Contact) -> None:
+        """The account has this contact under the id of the change."""
+        self.email, self.contact, self.is_known = contact.email, contact, True
+        self._set_keys()
+
+    def begin(self) -> None:
+        """Its turn has come: whoever is known by an id keeps the address that the account has, unless told otherwise.
+
+        The keys stay as they are from now on, whatever becomes of the change.
+        """
+        self.change = self._with_address(self.change)
+        for said in self.rows:
+            said.change = self._with_address(said.change)
+
+    def _with_address(self, change: Change) -> Change:
+        return replace(change, email=change.email or self.email)
 
     def forget(self) -> None:
         """What is known of the contact now will not be so when its turn comes."""
         self.is_known, self.contact = False, None
+
+    def _set_keys(self) -> None:
+        identifier = f"#{self.change.id}" if self.change.id else ""
+        self.keys = frozenset({self.key, key_of(self.change.email), identifier} - {""})
 
 
 def merged(pendings: Iterable[Pending]) -> list[Pending]:

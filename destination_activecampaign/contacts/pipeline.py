@@ -1,13 +1,12 @@
-"""Writes the rows of contacts, contact_tags and contact_lists: together, so that their order is kept per contact.
+"""Writes the rows of all objects that are about contacts: together, so that their order is kept per contact.
 
 Rows are taken until there is a block of them, or until the sync wants them written. Then it is decided how to find out
 what the account has, and what it does not have is delivered in the background.
 """
 
 import threading
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 
 from activecampaign_client.account import PAGE_SIZE, Account
 from destination_activecampaign.catalog import Target
@@ -18,15 +17,16 @@ from destination_activecampaign.contacts.change import Change
 from destination_activecampaign.contacts.decision import Load, Way, way_of
 from destination_activecampaign.contacts.delivery import FEWEST_IMPORTED, Delivery, without_contact
 from destination_activecampaign.contacts.differences import needs_to_know
-from destination_activecampaign.contacts.directory import Directory
 from destination_activecampaign.contacts.exclusions import Exclusions
 from destination_activecampaign.contacts.hand import BLOCK_BYTES, BLOCK_ROWS, Hand, size_of
+from destination_activecampaign.contacts.identify import IdentifyReader
 from destination_activecampaign.contacts.importer import LONGEST_BATCH, MOST_CONTACTS, Durations, Importer
 from destination_activecampaign.contacts.knowledge import Knowledge
 from destination_activecampaign.contacts.pending import Pending, Said, merged, ready
 from destination_activecampaign.contacts.reader import ACCOUNTS, FIELD_VALUES, LISTS, TAGS, ContactReader
 from destination_activecampaign.contacts.rows import Meaning, RowReader
 from destination_activecampaign.contacts.singly import SingleWriter
+from destination_activecampaign.directory import Directory
 from destination_activecampaign.rejections import Rejection
 from destination_activecampaign.writer import Row, Settle
 
@@ -43,7 +43,8 @@ class Closed(Exception):
 class ContactsWriter:
     """The writer of contacts (see `destination_activecampaign.writer.Writer`).
 
-    `durations` and `longest_batch` are for tests, see Importer. Raises ApiError, with a sentence, where a stream's
+    `write_earlier` is called before rows are looked at (see `writers.Writers`); `durations` and `longest_batch` are for
+    tests, see Importer. Raises ApiError, with a sentence, where a stream's
     columns are not those of its object, and where what the account calls its fields cannot be read.
     """
 
@@ -53,6 +54,8 @@ class ContactsWriter:
         account: Account,
         config: Config,
         settle: Settle,
+        directory: Directory,
+        write_earlier: Callable[[], None],
         *,
         durations: Durations | None = None,
         longest_batch: float = LONGEST_BATCH,
@@ -62,8 +65,9 @@ class ContactsWriter:
         self._batches = ThreadPoolExecutor(BATCHES, "import")
         self._singles = ThreadPoolExecutor(SINGLES, "contact")
         self._hand = Hand()
-        self._directory = Directory(account)
-        self._readers = {target: RowReader(target, config, self._directory) for target in targets}
+        self._directory = directory
+        self._write_earlier = write_earlier
+        self._readers = {target: _reader_of(target, config, directory) for target in targets}
         uses = frozenset[str]().union(*(reader.uses for reader in self._readers.values()))
         relations = [relation for relation, fields in _USES.items() if uses & fields]
         self._knowledge = Knowledge(ContactReader(account, relations, self._directory.tag_by_id), self._singles)
@@ -106,11 +110,17 @@ class ContactsWriter:
             self._hand.wait_for_room(len(self._taken) + len(held), self._taken_bytes + sum(held))
             self._write_block(is_last=False)
 
-    def flush(self) -> None:
+    def push(self) -> None:
         self._hand.check()
         while self._taken or self._held:
             self._write_block(is_last=True)
+
+    def flush(self) -> None:
+        self.push()
         self._hand.wait_until_empty()
+        for reader in self._readers.values():
+            if isinstance(reader, IdentifyReader):
+                reader.report()
 
     def close(self) -> None:
         self._closed.set()
@@ -129,6 +139,7 @@ class ContactsWriter:
 
         `is_last`: nothing more is expected soon, so that what has to wait for others is waited for.
         """
+        self._write_earlier()
         taken, self._taken, self._taken_bytes = self._taken, [], 0
         said = self._read(taken)
         changes = [one.change for one in said] + [one.change for one in self._held]
@@ -142,9 +153,14 @@ class ContactsWriter:
             self._knowledge.read_all()
         if is_last:
             self._hand.wait_until_free(key for one in self._held for key in one.keys)
-        now, self._held = ready(merged([*self._held, *self._pendings(said)]), self._hand.busy)
+        # Before it is looked who has which address: what ends meanwhile may change it.
+        busy = self._hand.busy
+        pendings = [*self._held, *(Pending(one.change.email, one.change, [one]) for one in said)]
+        now, self._held = ready(merged(self._with_addresses(pendings)), busy)
         for one in self._held:
             one.forget()
+        for one in now:
+            one.begin()
         self._hand.begin(key for one in now for key in one.keys)
         self._knowledge.find(now, lambda one: way is Way.EACH or self._must_ask(one.change, len(now)))
         self._delivery.send(now)
@@ -193,20 +209,25 @@ class ContactsWriter:
         one_by_one = self._config.run_automations and number < FEWEST_IMPORTED
         return needs_to_know(change) or (one_by_one and change.subscribes)
 
-    def _pendings(self, said: Sequence[Said]) -> list[Pending]:
-        """The contacts that rows are about; rows with ids that the account does not have are settled."""
-        found = self._knowledge.by_ids(list(dict.fromkeys(one.change.id for one in said if one.change.id)))
-        pendings = []
-        for one in said:
-            contact = found.get(one.change.id)
-            if not one.change.id:
-                pendings.append(Pending(one.change.email, one.change, [one]))
-            elif contact is None:
-                self._delivery.settle(one.target, one.row, without_contact(one.change) or reasons.NO_MATCH)
-            else:
-                one.change = replace(one.change, email=one.change.email or contact.email)
-                pendings.append(Pending(contact.email, one.change, [one], is_known=True, contact=contact))
-        return pendings
+    def _with_addresses(self, pendings: Iterable[Pending]) -> Iterator[Pending]:
+        """The same with the addresses that contacts with ids have now; those that the account does not have are ended.
+
+        Also where they have waited: what they waited for may have changed the address, or deleted the contact.
+        """
+        pendings = list(pendings)
+        found = self._knowledge.by_ids(list(dict.fromkeys(one.change.id for one in pendings if one.change.id)))
+        for one in pendings:
+            if one.change.id in found:
+                one.found(found[one.change.id])
+            if one.is_known or not one.change.id:
+                yield one
+                continue
+            for said in one.rows:
+                self._delivery.settle(said.target, said.row, without_contact(said.change) or reasons.NO_MATCH)
+
+
+def _reader_of(target: Target, config: Config, directory: Directory) -> RowReader | IdentifyReader:
+    return (IdentifyReader if target.object == "identify" else RowReader)(target, config, directory)
 
 
 def _questions(changes: Iterable[Change]) -> float:
@@ -228,7 +249,7 @@ def _relations_of(changes: Iterable[Change]) -> set[str]:
             found.add(TAGS)
         if change.lists or change.ending:
             found.add(LISTS)
-        if change.account is not None:
+        if change.account is not None or change.left_accounts:
             found.add(ACCOUNTS)
     return found
 

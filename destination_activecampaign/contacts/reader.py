@@ -8,7 +8,7 @@ from activecampaign_client.account import PAGE_SIZE, Account
 from activecampaign_client.answers import Request
 from activecampaign_client.custom_fields import value_of
 from activecampaign_client.page import Row, objects_in, rows_in, total_of
-from destination_activecampaign.contacts.known import Contact, key_of
+from destination_activecampaign.contacts.known import Association, Contact, key_of
 
 FIELD_VALUES, TAGS, LISTS, ACCOUNTS = "fieldValues", "contactTags", "contactLists", "accountContacts"
 
@@ -89,7 +89,10 @@ class ContactReader:
 
     def _parts(self, identifier: str, beside: Mapping[str, Sequence[Row]]) -> dict[str, Any]:
         values = map(value_of, beside.get(FIELD_VALUES, ()))
-        links = [(str(row.get("id")), str(row.get("account"))) for row in beside.get(ACCOUNTS, ())]
+        links = [
+            Association(str(row.get("id")), str(row.get("account")), str(row.get("jobTitle") or ""))
+            for row in beside.get(ACCOUNTS, ())
+        ]
         return {
             "values": {value.field: value.raw for value in values},
             "tags": {self._tag_of(str(row.get("tag"))): str(row.get("id")) for row in beside.get(TAGS, ())},

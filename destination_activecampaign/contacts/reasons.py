@@ -1,4 +1,4 @@
-"""Why a row of contacts, contact_tags or contact_lists is rejected: every code, with its sentence.
+"""Why a row about a contact is rejected: every code, with its sentence.
 
 No sentence has a value of a row: it stands in the log, too.
 """
@@ -21,6 +21,7 @@ UNKNOWN_TAG = Rejection(
 LIST_MISSING = Rejection("list_missing", "The row has no list.")
 UNKNOWN_LIST = Rejection("unknown_list", "The account has no list with this id, string id or name; none is created.")
 AMBIGUOUS_LIST = Rejection("unknown_list", "Several lists of the account have this name: give the id instead.")
+ACCOUNT_MISSING = Rejection("account_missing", "The row has no company account.")
 UNKNOWN_ACCOUNT = Rejection(
     "unknown_account",
     "The account has no such company account. Create it there, or let create_missing in the configuration have "
@@ -37,6 +38,9 @@ RESUBSCRIBE_REFUSED = Rejection(
     "resubscribe_refused",
     "The contact has unsubscribed from the list, and the configuration does not let it be subscribed again; whatever "
     "else the row says was written.",
+)
+AMBIGUOUS_FIELD = Rejection(
+    "ambiguous_field", "An entry of fieldInfo has the name of several custom fields: give the id of one instead."
 )
 
 

@@ -1,33 +1,26 @@
 """From a row of a stream to the change that it makes to a contact, or to why it cannot be written."""
 
-import json
 import logging
-import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from activecampaign_client.custom_fields import UnknownOption, render
-from activecampaign_client.values import write_text
 from destination_activecampaign.catalog import Mode, Target
+from destination_activecampaign.cells import Rejected, identifier_of, text_of
 from destination_activecampaign.columns import Columns, Field, form
 from destination_activecampaign.config import Config
 from destination_activecampaign.contacts import reasons
 from destination_activecampaign.contacts.change import Change, Ending, tags_of
-from destination_activecampaign.contacts.directory import Directory
 from destination_activecampaign.contacts.objects import CONTACT_OBJECTS
-from destination_activecampaign.pyairbyte import with_offsets, without_padding
+from destination_activecampaign.contacts.parts import Parts, email_of
+from destination_activecampaign.directory import Directory
+from destination_activecampaign.pyairbyte import with_numbers, with_offsets
 from destination_activecampaign.rejections import Rejection
 
 LOGGER = logging.getLogger(__name__)
 
 STANDARD = ("firstName", "lastName", "phone")
 _OBJECTS = {one.name: one for one in CONTACT_OBJECTS}
-
-_EMAIL = re.compile(r"[^\s@<>(),;:\\\"\[\]]+@(?!.*\.\.)[^\s@<>(),;:\\\"\[\]_]+\.[^\s@<>(),;:\\\"\[\].]{2,}")
-_LONGEST_EMAIL = 254
-_WHOLE = re.compile(r"(\d+)\.0+")
-_STATUSES = {"subscribe": True, "1": True, "true": True, "unsubscribe": False, "2": False, "false": False}
 
 
 @dataclass(frozen=True)
@@ -36,14 +29,6 @@ class Meaning:
 
     change: Change
     new_options: tuple[tuple[str, str], ...] = ()
-
-
-class _Rejected(Exception):
-    """Ends the reading of a row."""
-
-    def __init__(self, rejection: Rejection) -> None:
-        super().__init__(rejection.code)
-        self.rejection = rejection
 
 
 class RowReader:
@@ -55,7 +40,7 @@ class RowReader:
     def __init__(self, target: Target, config: Config, directory: Directory) -> None:
         self._target = target
         self._config = config
-        self._directory = directory
+        self._parts = Parts(config, directory)
         kind = _OBJECTS[target.object]
         definitions = directory.fields.values() if kind.custom_fields else ()
         columns = dict.fromkeys((*target.columns, *target.key_columns))
@@ -63,6 +48,7 @@ class RowReader:
         self._by_id = target.key == ("id",)
         # As PyAirbyte's cache spells them.
         self._moments = frozenset(form(column) for column in target.moments if self._columns.field_of(column))
+        self._numbers = frozenset(form(column) for column in target.numbers if self._columns.field_of(column))
         self._said_utc = False
 
     @property
@@ -76,9 +62,9 @@ class RowReader:
     def read(self, row: Mapping[str, Any]) -> Meaning | Rejection:
         """What a row says. Raises ApiError where something that it names cannot be looked up."""
         try:
-            found = self._columns.read(self._with_offsets(row))
+            found = self._columns.read(with_numbers(self._with_offsets(row), self._numbers))
             return self._meaning({field.name: (field, value) for field, value in found.items()})
-        except _Rejected as rejected:
+        except Rejected as rejected:
             return rejected.rejection
 
     def _with_offsets(self, row: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -107,6 +93,8 @@ class RowReader:
             return Meaning(self._with_tag(change, said.get("tag")))
         if self._target.object == "contact_lists":
             return Meaning(self._with_list(change, said.get("list"), said.get("status")))
+        if self._target.object == "account_contacts":
+            return Meaning(self._with_account(change, said))
         if self._is_deletion:
             email = "" if self._by_id else change.email
             return Meaning(replace(change, email=email, ending=Ending(self._config.deletions)))
@@ -115,20 +103,16 @@ class RowReader:
     # ---- whom it is about
 
     def _email(self, value: Any) -> str:
-        email = _text(value).strip() if value is not None else ""
-        if not email:
-            if self._by_id:
-                return ""
-            raise _Rejected(reasons.EMAIL_MISSING)
-        if len(email) > _LONGEST_EMAIL or not _EMAIL.fullmatch(email) or not email.isprintable():
-            raise _Rejected(reasons.EMAIL_INVALID)
+        email = email_of(value)
+        if not email and not self._by_id:
+            raise Rejected(reasons.EMAIL_MISSING)
         return email
 
     @staticmethod
     def _id(value: Any) -> str:
-        identifier = _identifier(value)
+        identifier = identifier_of(value)
         if not identifier:
-            raise _Rejected(reasons.ID_MISSING)
+            raise Rejected(reasons.ID_MISSING)
         return identifier
 
     # ---- what it changes
@@ -143,129 +127,46 @@ class RowReader:
             if value is None and not clears:
                 continue
             if field.definition:
-                custom[name], created = self._custom(name, value)
+                custom[name], created = self._parts.custom(name, value)
                 new_options += created
             elif name in STANDARD:
-                standard[name] = "" if value is None else _text(value)
-        tags = self._tags(said.get("tags"), clears="tags" in empty)
+                standard[name] = "" if value is None else text_of(value)
+        tags = said.get("tags")
         account = said.get("account")
         return Meaning(
             replace(
                 change,
                 standard=standard,
                 values=custom,
-                lists=self._lists(said.get("lists")),
-                account=self._account(account) if account is not None or "account" in empty else None,
-                **tags,
+                lists=self._parts.lists(said.get("lists")),
+                account=self._parts.account(account) if account is not None or "account" in empty else None,
+                **(self._parts.tags(tags) if tags is not None or "tags" in empty else {}),
             ),
             tuple(new_options),
         )
 
-    def _custom(self, identifier: str, value: Any) -> tuple[str, list[tuple[str, str]]]:
-        definition = self._directory.fields[identifier]
-        unpadded = without_padding(value) if definition.type == "number" else value
-        try:
-            return str(render(definition, unpadded)), []
-        except UnknownOption as error:
-            if "options" not in self._config.create_missing:
-                raise _Rejected(reasons.unknown_option(str(error))) from None
-            created = error.choices
-        except ValueError as error:
-            raise _Rejected(reasons.value_invalid(str(error))) from None
-        extended = definition._replace(options=(*definition.options, *created))
-        return str(render(extended, unpadded)), [(identifier, choice) for choice in created]
-
-    def _account(self, value: Any) -> str:
-        name = "" if value is None else _text(value).strip()
-        if name and "accounts" not in self._config.create_missing and not self._directory.account_id(name):
-            raise _Rejected(reasons.UNKNOWN_ACCOUNT)
-        return name
-
-    def _tags(self, value: Any, *, clears: bool) -> dict[str, Any]:
-        if value is None and not clears:
-            return {}
-        names = tags_of(tuple(name for one in _items(value) if (name := _text(one).strip())))
-        for name in names.values():
-            self._check_tag(name)
-        return {"whole_tags": names} if self._config.tags == "replace" else {"add_tags": names}
-
-    def _check_tag(self, name: str) -> None:
-        if "tags" not in self._config.create_missing and not self._directory.has_tag(name):
-            raise _Rejected(reasons.UNKNOWN_TAG)
-
-    def _lists(self, value: Any) -> dict[str, bool]:
-        return dict(self._membership(one) for one in _items(value))
-
-    def _membership(self, value: Any) -> tuple[str, bool]:
-        if isinstance(value, Mapping):
-            name = next((value[key] for key in ("id", "list", "listid", "name") if value.get(key) is not None), None)
-            return self._list(name), self._status(value.get("status"))
-        return self._list(value), True
-
-    def _list(self, value: Any) -> str:
-        name = _identifier(value)
-        if not name:
-            raise _Rejected(reasons.LIST_MISSING)
-        found = self._directory.lists_called(name)
-        if len(found) != 1:
-            raise _Rejected(reasons.AMBIGUOUS_LIST if found else reasons.UNKNOWN_LIST)
-        return next(iter(found))
-
-    @staticmethod
-    def _status(value: Any) -> bool:
-        if value is None:
-            return True
-        status = _STATUSES.get(_identifier(value).casefold())
-        if status is None:
-            raise _Rejected(
-                reasons.value_invalid("The status of a list is subscribe or unsubscribe, 1 or 2, true or false.")
-            )
-        return status
-
     def _with_tag(self, change: Change, value: Any) -> Change:
-        name = _text(value).strip() if value is not None else ""
+        name = text_of(value).strip() if value is not None else ""
         if not name:
-            raise _Rejected(reasons.TAG_MISSING)
+            raise Rejected(reasons.TAG_MISSING)
         if self._is_deletion:
             return replace(change, remove_tags=frozenset({name.casefold()}))
-        self._check_tag(name)
+        self._parts.check_tag(name)
         return replace(change, add_tags=tags_of((name,)))
 
     def _with_list(self, change: Change, value: Any, status: Any) -> Change:
-        wanted = {self._list(value): not self._is_deletion and self._status(status)}
+        wanted = {self._parts.list(value): not self._is_deletion and self._parts.status(status)}
         return replace(change, lists=wanted, ending=Ending.UNSUBSCRIBE if self._is_deletion else None)
 
-
-def _text(value: Any) -> str:
-    """A value as a text; one that is none does not fit, and is not written as something else."""
-    try:
-        return write_text(value)
-    except ValueError:
-        raise _Rejected(reasons.value_invalid("A list or an object stands where a text belongs.")) from None
-
-
-def _identifier(value: Any) -> str:
-    """An id or name; a whole number is one also where it has become a decimal on the way, as PyAirbyte's cache does.
-
-    >>> _identifier(3), _identifier("3.000000000"), _identifier(" Newsletter ")
-    ('3', '3', 'Newsletter')
-    """
-    text = _text(value).strip() if value is not None else ""
-    whole = _WHOLE.fullmatch(text)
-    return whole[1] if whole else text
-
-
-def _items(value: Any) -> Iterator[Any]:
-    """The entries of a list, which may have become JSON text on the way; what is no list is one entry.
-
-    >>> list(_items('["a", "b"]')), list(_items("a")), list(_items(None))
-    (['a', 'b'], ['a'], [])
-    """
-    found = value
-    if isinstance(value, str) and value.strip()[:1] in ("[", "{"):
-        try:
-            found = json.loads(value)
-        except ValueError:
-            found = value
-    entries: Iterable[Any] = found if isinstance(found, (list, tuple)) else [found]
-    return (entry for entry in entries if entry is not None and entry != "")
+    def _with_account(self, change: Change, said: Mapping[str, Any]) -> Change:
+        name, job = said.get("account"), said.get("jobTitle")
+        named = text_of(name).strip() if name is not None else ""
+        if not named:
+            raise Rejected(reasons.ACCOUNT_MISSING)
+        if self._is_deletion:
+            return replace(change, left_accounts=frozenset({named.casefold()}))
+        declared = {field.name for field in self._columns.declared.values()}
+        if job is None and not (self._config.null_values == "clear" and "jobTitle" in declared):
+            return replace(change, account=self._parts.account(name))
+        title = "" if job is None else text_of(job).strip()
+        return replace(change, account=self._parts.account(name), job_title=title)

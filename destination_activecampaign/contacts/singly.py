@@ -11,8 +11,8 @@ from activecampaign_client.page import objects_in
 from destination_activecampaign.contacts import reasons
 from destination_activecampaign.contacts.change import Change, Ending
 from destination_activecampaign.contacts.differences import is_same
-from destination_activecampaign.contacts.directory import Directory
 from destination_activecampaign.contacts.known import Contact, key_of
+from destination_activecampaign.directory import Directory
 from destination_activecampaign.rejections import Rejection
 from destination_activecampaign.writer import Outcome
 
@@ -58,7 +58,7 @@ class SingleWriter:
         for one, wanted in change.lists.items():
             self._membership(identifier, one, wanted, contact)
         if change.account is not None:
-            self._account_of(identifier, change.account, contact)
+            self._account_of(identifier, change.account, change.job_title, contact)
         return outcome
 
     def _deleted(self, contact: Contact | None) -> Outcome:
@@ -132,19 +132,21 @@ class SingleWriter:
         if str(_object_in(answer, "contactList").get("status")) != str(status):
             raise _Refused(reasons.not_written(["lists"]))
 
-    def _account_of(self, contact: str, name: str, known: Contact | None) -> None:
+    def _account_of(self, contact: str, name: str, title: str | None, known: Contact | None) -> None:
         """Associate the contact with a company account, and with no other: it can only have one."""
-        link = known.account[0] if known and known.account else ""
+        link = known.account.id if known and known.account else ""
         if not name:
             self._send("DELETE", f"accountContacts/{link}", may_be_gone=True)
             return
-        account = self._directory.created_account(name)
-        body = {"accountContact": {"contact": int(contact), "account": int(account)}}
+        wanted: dict[str, Any] = {"contact": int(contact), "account": int(self._directory.created_account(name))}
+        if title is not None:
+            wanted["jobTitle"] = title
+        body = {"accountContact": wanted}
         if link:
             # That it takes another account was not seen, https://developers.activecampaign.com/reference/update-an-association
             with suppress(_Refused):
                 answer = self._send("PUT", f"accountContacts/{link}", body)
-                if str(_object_in(answer, "accountContact").get("account")) == account:
+                if not _others(wanted, _object_in(answer, "accountContact")):
                     return
             self._send("DELETE", f"accountContacts/{link}", may_be_gone=True)
         # https://developers.activecampaign.com/reference/create-an-account-1
@@ -156,8 +158,8 @@ class SingleWriter:
             associated = list(self._account.rows(path, "accountContacts", request=self._sample))
             if not associated:
                 raise refused from None
-        if account not in [str(link.get("account")) for link in associated]:
-            raise _Refused(reasons.not_written(["account"]))
+        if others := _others(wanted, associated[0]):
+            raise _Refused(reasons.not_written(others))
 
     # ---- how it is sent
 
@@ -187,6 +189,12 @@ class SingleWriter:
 def _object_in(answer: Answer, key: str) -> Mapping[str, Any]:
     found = answer.body.get(key) if isinstance(answer.body, Mapping) else None
     return found if isinstance(found, Mapping) else {}
+
+
+def _others(wanted: Mapping[str, Any], shown: Mapping[str, Any]) -> list[str]:
+    """What an association is not as it was to be written."""
+    names = wanted.keys() - {"contact"}
+    return sorted(name for name in names if str(shown.get(name) or "") != str(wanted[name]))
 
 
 def _texts_in(value: Any) -> Iterable[str]:

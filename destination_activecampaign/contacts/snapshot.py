@@ -3,14 +3,16 @@
 import sqlite3
 import threading
 from collections.abc import Iterable, Sequence
-from dataclasses import astuple
+from dataclasses import fields
 from itertools import islice
+from typing import Any
 
 import orjson
 
-from destination_activecampaign.contacts.known import Contact, key_of
+from destination_activecampaign.contacts.known import Association, Contact, key_of
 
 _AT_ONCE = 500
+_PARTS = tuple(one.name for one in fields(Contact))
 
 
 class Snapshot:
@@ -34,7 +36,7 @@ class Snapshot:
 
     def put(self, contacts: Sequence[Contact]) -> None:
         """Keep these contacts in the place of those with their email addresses."""
-        rows = [(one.key, one.id, orjson.dumps(astuple(one))) for one in contacts]
+        rows = [(one.key, one.id, orjson.dumps(_parts(one))) for one in contacts]
         with self._lock:
             self._contacts.executemany("INSERT OR REPLACE INTO contact VALUES (?, ?, ?)", rows)
 
@@ -70,7 +72,13 @@ class Snapshot:
         return found
 
 
+def _parts(contact: Contact) -> list[Any]:
+    """What a contact is made of, in types that JSON has."""
+    parts = [getattr(contact, name) for name in _PARTS]
+    return [tuple(part) if isinstance(part, Association) else part for part in parts]
+
+
 def _restored(parts: bytes) -> Contact:
     identifier, email, standard, values, tags, lists, account, bounced, is_whole = orjson.loads(parts)
-    link = (account[0], account[1]) if account else None
+    link = Association(*account) if account else None
     return Contact(identifier, email, standard, values, tags, lists, link, bounced, is_whole)

@@ -13,7 +13,7 @@ Every module here has a `routes`, and is served as soon as it is in this folder.
 * Rows change through `call.account` alone (see Account); its lock is held while a handler runs.
 * An error answer is a Refusal, raised; `answers.not_found` makes the usual one.
 * What a handler has to remember, a queue or a rate limit of its own, it keeps in `call.memory`.
-* Another host is another Site: `Routes(Site("/trackcmp.net/", keyed=False, paced=False))`.
+* Another host is another Site, see `tracking_host`.
 """
 
 from __future__ import annotations

@@ -199,13 +199,13 @@ def _system(args: list[str], field: str) -> Function:
 def _links(args: list[str], field: str) -> Function:
     """Where what belongs to the row is: `notes`, with a query `notes?limit=1000` (recorded), or without a host `/notes`
     (published)."""
-    parts = {re.sub(r"^/|\?.*", "", arg): (arg.startswith("/"), arg.removeprefix("/")) for arg in args}
+    parts = [(re.sub(r"^/|\?.*", "", arg), arg.startswith("/"), arg.removeprefix("/")) for arg in args]
 
     def value(row: Row) -> dict[str, str]:
-        whole = row.world.link_base
-        without_host = whole[whole.index("/api/") :]
+        base = row.world.link_base
         here = f"/{row.store.link_path}/{row.id}/"
-        return {name: (without_host if relative else whole) + here + end for name, (relative, end) in parts.items()}
+        whole, without_host = base + here, base[base.index("/api/") :] + here
+        return {name: (without_host if relative else whole) + end for name, relative, end in parts}
 
     return value
 

@@ -2,7 +2,8 @@
 
 import threading
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import count
 from typing import Any, NamedTuple
@@ -12,9 +13,10 @@ from destination_activecampaign.catalog import Mode, Target
 from destination_activecampaign.config import Config
 from destination_activecampaign.contacts.importer import Durations
 from destination_activecampaign.contacts.pipeline import ContactsWriter
-from destination_activecampaign.objects import OBJECTS
+from destination_activecampaign.directory import Directory
+from destination_activecampaign.objects import Objects
 from destination_activecampaign.rejections import Rejection
-from destination_activecampaign.writer import Outcome, Row
+from destination_activecampaign.writer import Outcome, Row, Settle
 from emulator import Account, Emulator
 
 JsonObject = dict[str, Any]
@@ -36,6 +38,38 @@ class Has(NamedTuple):
     tags: frozenset[str]
     lists: Mapping[str, str]
     account: str | None
+
+
+# The resources that say what an account has of its contacts.
+TABLES = (
+    *("contacts", "fieldValues", "contactTags", "contactLists", "accountContacts"),
+    *("fields", "tags", "lists", "accounts"),
+)
+
+
+def contacts_in(rows: Callable[[str], Iterable[JsonObject]]) -> dict[str, Has]:
+    """Every contact of an account by its email address; `rows` gives those of a resource."""
+    fields = {row["id"]: row["perstag"].lower() for row in rows("fields")}
+    tags = {row["id"]: row["tag"] for row in rows("tags")}
+    lists = {row["id"]: row["name"] for row in rows("lists")}
+    names = {row["id"]: row["name"] for row in rows("accounts")}
+
+    below: dict[tuple[str, str], list[JsonObject]] = defaultdict(list)
+    for resource in ("fieldValues", "contactTags", "contactLists", "accountContacts"):
+        for row in rows(resource):
+            below[resource, str(row["contact"])].append(row)
+    found = {}
+    for row in rows("contacts"):
+        contact = row["id"]
+        links = below["accountContacts", contact]
+        found[row["email"]] = Has(
+            (row["firstName"], row["lastName"], row["phone"]),
+            {fields[one["field"]]: one["value"] for one in below["fieldValues", contact] if one["value"]},
+            frozenset(tags[str(one["tag"])] for one in below["contactTags", contact]),
+            {lists[str(one["list"])]: str(one["status"]) for one in below["contactLists", contact]},
+            names[str(links[0]["account"])] if links else None,
+        )
+    return found
 
 
 class World:
@@ -63,28 +97,7 @@ class World:
 
     def contacts(self) -> dict[str, Has]:
         """Every contact by its email address."""
-        account = self.account
-        fields = {row["id"]: row["perstag"].lower() for row in account.rows("fields")}
-        tags = {row["id"]: row["tag"] for row in account.rows("tags")}
-        lists = {row["id"]: row["name"] for row in account.rows("lists")}
-        names = {row["id"]: row["name"] for row in account.rows("accounts")}
-
-        below: dict[tuple[str, str], list[JsonObject]] = defaultdict(list)
-        for resource in ("fieldValues", "contactTags", "contactLists", "accountContacts"):
-            for row in account.rows(resource):
-                below[resource, str(row["contact"])].append(row)
-        found = {}
-        for row in account.rows("contacts"):
-            contact = row["id"]
-            links = below["accountContacts", contact]
-            found[row["email"]] = Has(
-                (row["firstName"], row["lastName"], row["phone"]),
-                {fields[one["field"]]: one["value"] for one in below["fieldValues", contact] if one["value"]},
-                frozenset(tags[str(one["tag"])] for one in below["contactTags", contact]),
-                {lists[str(one["list"])]: str(one["status"]) for one in below["contactLists", contact]},
-                names[str(links[0]["account"])] if links else None,
-            )
-        return found
+        return contacts_in(self.account.rows)
 
     def has(self, email: str) -> Has:
         return self.contacts()[email]
@@ -131,6 +144,16 @@ class World:
         self.emulator.requests.clear()
         rows = [one for part in parts for one in part]
         written = Written([None] * len(rows))
+        with self.writer(dict.fromkeys(target for target, _ in rows), written.settle, **config) as writer:
+            numbers = count()
+            for part in parts:
+                for target, data in part:
+                    writer.take(target, Row(next(numbers), data))
+                writer.flush()
+        return written
+
+    @contextmanager
+    def writer(self, targets: Iterable[Target], settle: Settle, **config: Any) -> Iterator[ContactsWriter]:
         client = Client(self.emulator.url, self.emulator.api_key, 1000)
         settings = Config(
             self.emulator.url,
@@ -140,24 +163,20 @@ class World:
                 **config,
             },
         )
-        targets = list(dict.fromkeys(target for target, _ in rows))
         writer = ContactsWriter(
-            targets,
+            list(targets),
             client,
             settings,
-            written.settle,
+            settle,
+            Directory(client),
+            lambda: None,
             durations=Durations(0.05, shortest=0.02),
             longest_batch=self.longest_batch,
         )
         try:
-            numbers = count()
-            for part in parts:
-                for target, data in part:
-                    writer.take(target, Row(next(numbers), data))
-                writer.flush()
+            yield writer
         finally:
             writer.close()
-        return written
 
     def asked(self, method: str | None = None) -> list[str]:
         """The requests of the last sync, as `POST contact/sync`."""
@@ -198,4 +217,7 @@ def target_of(
     columns: Sequence[str] | None = None,
 ) -> Target:
     names = dict.fromkeys(name for row in rows for name in row) if columns is None else columns
-    return Target(f"{object_} {mode.value}", None, object_, mode, tuple(key) or OBJECTS[object_].keys[0], tuple(names))
+    kind = Objects().named(object_)
+    assert kind
+    mode = mode if kind.keys else Mode.APPEND
+    return Target(f"{object_} {mode.value}", None, object_, mode, tuple(key) or next(iter(kind.keys), ()), tuple(names))

@@ -73,19 +73,22 @@ def _run(arguments: list[str], limits: dict[str, Any], pipes: list[str]) -> None
     sys.stdin = open(0, closefd=False)  # noqa: SIM115
     sys.stderr = open(2, "w", closefd=False)  # noqa: SIM115
 
-    from destination_activecampaign import commands, destination, run  # noqa: PLC0415
-    from destination_activecampaign.contacts import hand, importer, pipeline  # noqa: PLC0415
+    from destination_activecampaign import commands, objects, run  # noqa: PLC0415
+    from destination_activecampaign.contacts import delivery, hand, importer, pipeline  # noqa: PLC0415
 
     run.take_over_stdout()
-    for module in (hand, importer, pipeline):
+    for module in (delivery, hand, importer, pipeline):
         for name in limits.keys() & vars(module).keys():
             setattr(module, name, limits[name])
 
-    def writer_of(targets: Any, account: Any, config: Any, settle: Any) -> pipeline.ContactsWriter:
+    def contacts_writer(*given: Any) -> pipeline.ContactsWriter:
         first = limits.get("first_question", importer.FIRST_QUESTION)
         durations = importer.Durations(first, limits.get("shortest_pause", 0.5))
         longest = limits.get("longest_batch", importer.LONGEST_BATCH)
-        return pipeline.ContactsWriter(targets, account, config, settle, durations=durations, longest_batch=longest)
+        return pipeline.ContactsWriter(*given, durations=durations, longest_batch=longest)
 
-    destination.writer_of = writer_of  # type: ignore[assignment]
+    objects.FAMILIES = [
+        family._replace(writer=contacts_writer) if family.writer is pipeline.ContactsWriter else family
+        for family in objects.FAMILIES
+    ]
     commands.run_command(arguments)

@@ -4,8 +4,10 @@ import json
 import os
 import pty
 import re
+import shutil
 import signal
 import subprocess
+import tempfile
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -119,7 +121,8 @@ def test_a_file_is_written_and_the_second_call_changes_nothing(project: Project)
     query = f"""
         SELECT email, first_name, stone AS favourite_mineral, seats::DECIMAL(30, 10) AS custom_number_of_seats,
             visited::DATE AS date_of_first_visit, meeting::TIMESTAMPTZ AS next_appointment,
-            string_split(interests, ';') AS interests, string_split(labels, ';') AS tags
+            string_split(interests, ';') AS interests, string_split(labels, ';') AS tags,
+            12345678901234567890.500::DECIMAL(38, 9) AS phone
         FROM '{file}'
     """  # noqa: S608
     first = project.activate(query)
@@ -127,6 +130,7 @@ def test_a_file_is_written_and_the_second_call_changes_nothing(project: Project)
     assert counts(first) == {"rows": 2, "created": 2}
     assert "Nothing changed" not in first
     assert project.contact("ann@example.com")["firstName"] == "Ann"
+    assert project.contact("ann@example.com")["phone"] == "12345678901234567890.5"
     assert project.tags("ann@example.com") == {"One", "Two"}
     values = project.values("ann@example.com")
     assert values["FAVOURITE_MINERAL"] == "Opal"
@@ -169,7 +173,7 @@ def test_a_bad_row_is_counted_and_kept_and_the_others_are_written(project: Proje
     file = project.file("customers.csv", "email,plan,size", "ann@example.com,gold,S", "eve-at-example,gold,S")
     printed = project.activate(f"SELECT email, plan, size FROM '{file}'")  # noqa: S608
     assert counts(printed) == {"rows": 2, "created": 1, "rejected": 1}
-    assert "the column plan is left out, as no field has this name" in printed
+    assert "columns that are left out, as no field has their name: plan. " in printed
     found = re.search(r"^1 row of contacts rejected, which are with their reasons in (.+):$", printed, re.MULTILINE)
     assert found, printed
     assert "  1 email_invalid: The email address is none that ActiveCampaign takes." in printed
@@ -216,6 +220,11 @@ def test_modes_are_those_of_the_destination(project: Project) -> None:
             "SELECT CASE WHEN i = 2500 THEN error('too much') ELSE 'a@example.com' END AS email FROM range(3000) t(i)",
             {},
             "The query failed: Invalid Input Error: too much.",
+        ),
+        (
+            "SELECT error('at \"host=h password=''o p'' dbname=x\", postgres://me:sw0rd@h/x, Password = pa:ss;') AS a",
+            {},
+            'at "host=h password=*** dbname=x", postgres://me:***@h/x, Password = ***;.',
         ),
         ("SELECT 1 AS a, 2 AS a", {}, "QUERY has two columns that are called a: give one of them another name"),
         ("CREATE TABLE t (i INT)", {}, "QUERY has to end with a SELECT, whose rows are written."),
@@ -274,6 +283,80 @@ def test_the_duckdb_file_of_make_sync_can_be_queried_and_not_changed(project: Pr
     assert project.contact("ann@example.com")["firstName"] == "Ann"
     printed = project.activate("DELETE FROM activecampaign.contacts; SELECT 1", status=1, DUCKDB=str(file))
     assert "attached in read-only mode" in printed
+
+
+@pytest.fixture
+def postgres() -> Iterator[tuple[str, str]]:
+    """A PostgreSQL server of the test's own: how DuckDB attaches its database as `shop`, and what psql is started by.
+
+    None is a reason to skip, except in CI.
+    """
+    found = [*sorted(Path("/usr/lib/postgresql").glob("*/bin")), Path(shutil.which("pg_ctl") or "none").parent]
+    extensions = list(
+        (ROOT / ".venv-sync").glob("lib/*/site-packages/duckdb_extension_postgres_scanner/**/*_extension")
+    )
+    if not (found[0] / "pg_ctl").exists() or not extensions:
+        reason = "no PostgreSQL is installed, or no extension of DuckDB for it (`make test` installs that)"
+        if os.environ.get("CI", "").lower() in {"", "0", "false"}:
+            pytest.skip(reason)
+        pytest.fail(reason, pytrace=False)
+    folder = Path(tempfile.mkdtemp())
+    # It does not run as root.
+    other: dict[str, Any] = {"user": "nobody", "group": "nogroup"} if os.getuid() == 0 else {}
+    if other:
+        shutil.chown(folder, other["user"])
+
+    def run(program: str, *arguments: str) -> None:
+        command = [found[0] / program, "-D", folder / "data", *arguments]
+        subprocess.run(command, cwd=folder, check=True, stdout=subprocess.DEVNULL, timeout=PATIENCE, **other)
+
+    try:
+        run("initdb", "-A", "trust", "-U", "me", "--no-sync")
+        run("pg_ctl", "-w", "-l", str(folder / "log"), "-o", f"-k {folder} -c listen_addresses=", "start")
+        try:
+            address = f"host={folder} user=me dbname=postgres"
+            yield f"LOAD '{extensions[0]}'; ATTACH '{address}' AS shop (TYPE postgres, READ_ONLY)", address
+        finally:
+            run("pg_ctl", "-m", "immediate", "stop")
+    finally:
+        shutil.rmtree(folder)
+
+
+def test_a_table_of_postgresql_is_written(project: Project, postgres: tuple[str, str]) -> None:
+    attach, address = postgres
+    table = """
+        CREATE TABLE customers (email text, first_name varchar(20), phone numeric(20, 4), tags text[],
+            next_appointment timestamptz);
+        INSERT INTO customers VALUES ('ann@example.com', 'Ann', 3.5000, '{One,Two}', '2026-11-24 12:30:00+02'),
+            ('ben@example.com', NULL, 10, NULL, NULL)
+    """
+    subprocess.run(["psql", address, "-c", table], check=True, capture_output=True, timeout=PATIENCE)
+    assert counts(project.activate(f"{attach}; FROM shop.customers")) == {"rows": 2, "created": 2}
+    assert project.contact("ann@example.com")["firstName"] == "Ann"
+    assert project.contact("ann@example.com")["phone"] == "3.5"
+    assert project.contact("ben@example.com")["phone"] == "10"
+    assert project.tags("ann@example.com") == {"One", "Two"}
+    assert project.values("ann@example.com").keys() == {"NEXT_APPOINTMENT"}
+    assert counts(project.activate(f"{attach}; FROM shop.customers")) == {"rows": 2, "unchanged": 2}
+    refused = project.activate(f"{attach}; DELETE FROM shop.customers; SELECT 1", status=1)  # noqa: S608
+    assert "attached in read-only mode" in refused
+
+
+@pytest.mark.parametrize("kind", ["parquet", "json", "duckdb"])
+def test_other_files_are_written_as_a_csv_is(project: Project, kind: str) -> None:
+    file = project.folder / f"customers.{kind}"
+    rows = (
+        "SELECT 'ann@example.com' AS email, 'Ann' AS first_name, 3.50::DECIMAL(9, 4) AS phone, ['One', 'Two'] AS tags"
+    )
+    made, query = f"COPY ({rows}) TO '{file}'", f"FROM '{file}'"
+    if kind == "duckdb":
+        made = f"ATTACH '{file}' AS shop; CREATE TABLE shop.customers AS {rows}"
+        query = f"ATTACH '{file}' AS shop (READ_ONLY); FROM shop.customers"
+    subprocess.run([PYTHON, "-c", "import duckdb, sys; duckdb.execute(sys.argv[1])", made], check=True)
+    assert counts(project.activate(query)) == {"rows": 1, "created": 1}
+    written = project.contact("ann@example.com")
+    assert (written["firstName"], written["phone"]) == ("Ann", "3.5")
+    assert project.tags("ann@example.com") == {"One", "Two"}
 
 
 def processes_with(text: str) -> list[str]:
@@ -349,7 +432,7 @@ def test_a_terminal_shows_how_far_it_is(project: Project) -> None:
     shown = b"".join(chunks_of(ours))
     assert process.wait(PATIENCE) == 0
     assert b"Running the query: " in shown
-    assert re.search(rb"Writing contacts: \d+ of 20 rows, \d+ per second", shown), shown
+    assert re.search(rb"Writing contacts: \d+ of 20 rows(, \d+ per second| after \d+ s)", shown), shown
     assert b"\x1b" in shown
 
 

@@ -33,7 +33,7 @@ def test_a_check_asks_what_the_objects_need(configure: Configure, emulator: Emul
     done = configure().check()
     assert (done.exit_code, done.connection) == (0, {"status": "SUCCEEDED"})
     paths = [request.path.removeprefix("/api/3/") for request in emulator.requests]
-    assert paths == ["users/me", "contacts", "fields", "tags", "lists"]
+    assert paths == ["users/me", "contacts", "fields", "tags", "lists", "accounts", "accountContacts"]
     assert all(request.query["limit"] == "1" for request in emulator.requests[1:])
 
 

@@ -32,6 +32,15 @@ EMAILS = {
 }
 
 
+KEYS: Mapping[str, tuple[str, ...]] = {
+    "contacts": ("email",),
+    "contact_tags": ("email", "tag"),
+    "contact_lists": ("email", "list"),
+    "account_contacts": ("email", "account"),
+    **dict.fromkeys(("identify", "events", "page"), ()),
+}
+
+
 @dataclass(frozen=True)
 class Case:
     """A row that is rejected; `message` has `...` where the sentence names something of the account."""
@@ -70,9 +79,7 @@ class Case:
         """What the file of rejected rows says, but for the message."""
         if self.code == "unreadable":
             return {"stream": None, "object": None, "key": None, "code": self.code, "row": self.line.decode().strip()}
-        key = self.key or {"contact_tags": ("email", "tag"), "contact_lists": ("email", "list")}.get(
-            self.object, ("email",)
-        )
+        key = self.key or KEYS[self.object]
         known = {"object": self.object, "key": {name: self.row.get(name) for name in key}}
         unknown = {"object": None, "key": None}
         return {
@@ -87,6 +94,7 @@ def contact(**row: Any) -> JsonObject:
     return {"email": "quirin@example.com", "firstName": "Zebulon", "phone": "5550199", **row}
 
 
+WHO = {"email": "quirin@example.com"}
 BY_ID: Mapping[str, Any] = {"key": ("id",)}
 TAGS, LISTS = {"object": "contact_tags"}, {"object": "contact_lists"}
 CASES = [
@@ -111,24 +119,24 @@ CASES = [
         {"id": TAKEN, "email": EMAILS[THERE]},
         **BY_ID,
     ),
-    Case("tag_missing", "The row has no tag.", {"email": "quirin@example.com", "tag": ""}, **TAGS),
+    Case("tag_missing", "The row has no tag.", {**WHO, "tag": ""}, **TAGS),
     Case(
         "unknown_tag",
         "The account has no such tag. Create it there, or let create_missing in the configuration have tags.",
-        {"email": "quirin@example.com", "tag": "moonstone"},
+        {**WHO, "tag": "moonstone"},
         **TAGS,
     ),
-    Case("list_missing", "The row has no list.", {"email": "quirin@example.com", "list": None}, **LISTS),
+    Case("list_missing", "The row has no list.", {**WHO, "list": None}, **LISTS),
     Case(
         "unknown_list",
         "The account has no list with this id, string id or name; none is created.",
-        {"email": "quirin@example.com", "list": "moonstone"},
+        {**WHO, "list": "moonstone"},
         **LISTS,
     ),
     Case(
         "unknown_list",
         "Several lists of the account have this name: give the id instead.",
-        {"email": "quirin@example.com", "list": "Moonstone twins"},
+        {**WHO, "list": "Moonstone twins"},
         **LISTS,
     ),
     Case(
@@ -148,6 +156,32 @@ CASES = [
         contact(custom_colour="moonstone"),
         config={"create_missing": ["options"]},
     ),
+    Case("account_missing", "The row has no company account.", {**WHO, "account": ""}, "account_contacts"),
+    Case(
+        "ambiguous_field",
+        "An entry of fieldInfo has the name of several custom fields: give the id of one instead.",
+        {"traits": {**WHO, "fieldInfo": {"twice": "moonstone"}}},
+        "identify",
+        "append",
+    ),
+    Case("event_missing", "The row has no name of an event.", {**WHO, "event": " "}, "events", "append"),
+    Case(
+        "event_name_too_long",
+        "The name of the event has more than 32 characters, the most that ActiveCampaign takes.",
+        {**WHO, "event": "moonstone" * 4},
+        "events",
+        "append",
+    ),
+    Case("url_missing", "The row has no URL of a page.", {**WHO, "url": ""}, "page", "append"),
+    Case(
+        "site_refused",
+        "ActiveCampaign does not track the site of the page, and did not let it be allowed. Allow it under Settings > "
+        "Tracking in ActiveCampaign.",
+        {**WHO, "url": "https://www.example.org/moonstone"},
+        "page",
+        "append",
+    ),
+    Case("value_invalid", "The URL of the page is none of a website.", {**WHO, "url": "moonstone"}, "page", "append"),
     Case(
         "value_invalid",
         "The custom field ... takes ..., which the value is not.",
@@ -161,7 +195,7 @@ CASES = [
     Case(
         "value_invalid",
         "The status of a list is subscribe or unsubscribe, 1 or 2, true or false.",
-        {"email": "quirin@example.com", "list": "News", "status": "moonstone"},
+        {**WHO, "list": "News", "status": "moonstone"},
         **LISTS,
     ),
     Case(
@@ -220,6 +254,9 @@ def account() -> Iterator[World]:
         world = World(emulator)
         for _ in range(2):
             emulator.account.add_list("Moonstone twins")
+        for tag in ("A", "B"):
+            emulator.account.add_field("Twice", tag=tag)
+        emulator.settings.whitelist_routes = []
         emulator.account.add_exclusion("@moonstone.example.com", "end")
         lists = {UNREACHED: {"News": "3"}, LEFT: {"News": "2"}}
         for one, email in EMAILS.items():
@@ -249,12 +286,19 @@ class Run:
 def run(cases: list[Case], folder: Path, **config: Any) -> Run:
     in_catalog = {case.stream: case for case in cases if case.is_in_catalog}
     streams = [
-        {"stream": name, "object": case.object, "mode": case.mode, "key": list(case.key) or None}
+        {
+            "stream": name,
+            "object": case.object,
+            # There is no other one for what happened.
+            "mode": None if case.mode == "append" else case.mode,
+            "key": list(case.key) or None,
+        }
         for name, case in in_catalog.items()
     ]
     catalog = configured(GOOD, *in_catalog)
     for one in catalog["streams"]:
         case = in_catalog.get(one["stream"]["name"])
+        one["destination_sync_mode"] = "append"
         one["stream"]["json_schema"] = {"properties": {name: {} for name in (case.row if case else contact())}}
     good = [f"good{number}@example.com" for number in range(len(cases) + 1)]
     lines = [record(GOOD, email=good[0])]
@@ -266,6 +310,8 @@ def run(cases: list[Case], folder: Path, **config: Any) -> Run:
             "api_key": world.emulator.api_key,
             "requests_per_second": 100,
             "create_missing": [],
+            "tracking": world.emulator.tracking._asdict(),
+            "tracking_url": world.emulator.url,
             "rejected_records": str(folder),
             "streams": [{"stream": GOOD, "object": "contacts"}, *streams],
             **cases[0].config,

@@ -78,8 +78,11 @@ class Activation:
     def progress(self) -> str:
         """How far it is, how fast, for how long still, and what it waits for."""
         seconds = time.monotonic() - self.began
+        if not self.done:
+            # It may be reading the account for long before the first row is done.
+            return f"0 of {counted(self.rows, 'row')} after {_lasting(seconds)}{self.waits}"
         rate = self.done / seconds if seconds else 0.0
-        left = f", {_lasting((self.rows - self.done) / rate)} left" if 0 < self.done < self.rows else ""
+        left = f", {_lasting((self.rows - self.done) / rate)} left" if rate and self.done < self.rows else ""
         return f"{self.done:,} of {counted(self.rows, 'row')}, {rate:,.0f} per second{left}{self.waits}"
 
 

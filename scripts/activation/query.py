@@ -1,6 +1,7 @@
 """The user's query, run by DuckDB, and its rows in a file."""
 
 import contextlib
+import re
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
@@ -15,6 +16,8 @@ from activation import rows
 T = TypeVar("T")
 # Rows of which each state says that they are written. What is fetched at once is as many.
 ROWS_PER_STATE = 1000
+# What DuckDB's messages repeat of where a database is and how it is entered.
+_PASSWORD = re.compile(r"""(\bpassword\s*=\s*|://[^\s:/@]+:)('(?:[^'\\]|\\.)*'|[^\s'";@]+)""", re.IGNORECASE)
 
 
 @dataclass
@@ -89,7 +92,7 @@ def _chunks(database: duckdb.DuckDBPyConnection, json_columns: list[int]) -> Ite
 def _done(database: duckdb.DuckDBPyConnection, work: Callable[[], T]) -> T:
     """What DuckDB is asked to do, in a thread of its own: in this one it does not always notice an interrupt.
 
-    Raises Problem with what DuckDB says, without the place in the query that it draws below.
+    Raises Problem with what DuckDB says, without passwords and the place in the query that it draws below.
     """
     with ThreadPoolExecutor(1, "query") as thread:
         under_way = thread.submit(work)
@@ -102,5 +105,5 @@ def _done(database: duckdb.DuckDBPyConnection, work: Callable[[], T]) -> T:
                 wait([under_way], 0.1)
             raise
         except duckdb.Error as error:
-            message = " ".join(str(error).partition("\n\n")[0].split())
+            message = _PASSWORD.sub(r"\1***", " ".join(str(error).partition("\n\n")[0].split()))
             raise Problem(f"The query failed: {message}{'' if message.endswith(('.', '!', '?')) else '.'}") from None

@@ -64,6 +64,8 @@ def _line(kind: str, **message: Any) -> bytes:
 def plain(value: Any) -> Any:
     """A value as JSON has it. What JSON has not becomes a text: of a NaN, too, so that it does not pass for null.
 
+    A DECIMAL has no more digits than its value needs: whoever wants 1.50 in a text makes a text of it in the query.
+
     >>> plain([date(2026, 11, 24), {"since": None}, float("nan"), b"x"])
     ['2026-11-24', {'since': None}, 'nan', 'eA==']
     >>> plain(datetime(2026, 11, 24, 12, 30))
@@ -76,7 +78,7 @@ def plain(value: Any) -> Any:
     if isinstance(value, float):
         return value if math.isfinite(value) else str(value)
     if isinstance(value, Decimal):
-        return orjson.Fragment(f"{value:f}") if value.is_finite() else str(value)
+        return orjson.Fragment(_digits(value)) if value.is_finite() else str(value)
     if isinstance(value, datetime) and value.tzinfo:
         return value.astimezone(timezone.utc).replace(tzinfo=None).isoformat() + "Z"
     if isinstance(value, (date, time_of_day)):
@@ -88,6 +90,11 @@ def plain(value: Any) -> Any:
     if isinstance(value, bytes):
         return base64.b64encode(value).decode()
     return str(value)
+
+
+def _digits(number: Decimal) -> str:
+    digits = f"{number:f}"
+    return digits.rstrip("0").rstrip(".") if "." in digits else digits
 
 
 def parsed(text: str | None) -> Any:

@@ -9,13 +9,14 @@ from activecampaign_client.account import Account
 from activecampaign_client.errors import ApiError
 from destination_activecampaign.catalog import Target
 from destination_activecampaign.config import Config
+from destination_activecampaign.directory import Directory
 from destination_activecampaign.rejections import Rejection
 from destination_activecampaign.writer import Outcome, Row, Settle
 
 
 class FakeWriter:
-    """`do` is `reject`, the name of an outcome, `hold` until the next flush, `lose`, `fail`, `fail in a thread` or
-    `raise` with a text.
+    """`do` is `reject`, the name of an outcome, `hold` (until it is pushed), `slow` (until it is flushed), `lose`,
+    `fail`, `fail in a thread` or `raise` with a text.
 
     A row without it is created, after at most `in_hand` others came.
     """
@@ -24,8 +25,9 @@ class FakeWriter:
         self._settle = settle
         self._in_hand = in_hand
         self._rows: list[tuple[Target, Row]] = []
+        self._slow: list[tuple[Target, Row]] = []
         self._order = random.Random(7)
-        self.flushes = 0
+        self.pushes = 0
         self.most_in_hand = 0
         self.is_closed = False
 
@@ -41,16 +43,26 @@ class FakeWriter:
             self._settle(target, row, Rejection("email_invalid", "The email address is not valid."))
         elif do in Outcome.__members__:
             self._settle(target, row, Outcome[str(do)])
+        elif do == "slow":
+            self._slow.append((target, row))
         elif do != "lose":
             self._rows.append((target, row))
             self.most_in_hand = max(self.most_in_hand, len(self._rows))
             if len(self._rows) > self._in_hand and do != "hold":
                 self._settle(*self._rows.pop(self._order.randrange(len(self._rows))), Outcome.CREATED)
 
+    def push(self) -> None:
+        self.pushes += 1
+        self._settle_all(*self._rows)
+
     def flush(self) -> None:
-        self.flushes += 1
-        while self._rows:
-            self._settle(*self._rows.pop(), Outcome.CREATED)
+        self._settle_all(*self._rows, *self._slow)
+        self._slow.clear()
+
+    def _settle_all(self, *rows: tuple[Target, Row]) -> None:
+        self._rows.clear()
+        for target, row in reversed(rows):
+            self._settle(target, row, Outcome.CREATED)
 
     def close(self) -> None:
         self.is_closed = True
@@ -66,5 +78,7 @@ class FakeWriter:
         thread.join()
 
 
-def fake_writer_of(targets: Sequence[Target], account: Account, config: Config, settle: Settle) -> FakeWriter:
+def fake_writer_of(
+    targets: Sequence[Target], account: Account, config: Config, settle: Settle, directory: Directory | None = None
+) -> FakeWriter:
     return FakeWriter(settle)

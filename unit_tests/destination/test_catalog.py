@@ -6,7 +6,7 @@ import pytest
 
 from destination_activecampaign.catalog import Mode, Target, targets_of
 from destination_activecampaign.config import Config, StreamSettings
-from destination_activecampaign.objects import OBJECTS
+from destination_activecampaign.objects import Objects
 
 
 def stream(name: str, *columns: str, sync_mode: Any = "append_dedup", **configured: Any) -> dict[str, Any]:
@@ -20,7 +20,9 @@ def stream(name: str, *columns: str, sync_mode: Any = "append_dedup", **configur
 
 
 def targets(*streams: Any, settings: tuple[StreamSettings, ...] = ()) -> list[Target]:
-    return targets_of({"streams": list(streams)}, Config("https://acme.api-us1.com", "key", streams=settings), OBJECTS)
+    return targets_of(
+        {"streams": list(streams)}, Config("https://acme.api-us1.com", "key", streams=settings), Objects()
+    )
 
 
 def target(*streams: Any, settings: tuple[StreamSettings, ...] = ()) -> Target:
@@ -41,6 +43,29 @@ def target(*streams: Any, settings: tuple[StreamSettings, ...] = ()) -> Target:
 def test_the_sync_mode_decides_what_is_done_and_no_generation_id_does(sync_mode: str, mode: Mode) -> None:
     generations = {"generation_id": 1, "minimum_generation_id": 1, "sync_id": 1}
     assert target(stream("contacts", sync_mode=sync_mode, **generations)).mode is mode
+
+
+@pytest.mark.parametrize("sync_mode", ["append", "append_dedup", "overwrite"])
+@pytest.mark.parametrize("name", ["events", "identify", "track", "page", "screen"])
+def test_what_has_no_key_is_only_added(name: str, sync_mode: str) -> None:
+    found = target(stream(name, "id", sync_mode=sync_mode, primary_key=[["id"]]))
+    assert (found.mode, found.key, found.key_of({"id": 1})) == (Mode.APPEND, (), {})
+    chosen = stream(name, "id", sync_mode=sync_mode, primary_key=[["id"]], destination_object_name=name)
+    assert target(chosen).key == ()
+
+
+@pytest.mark.parametrize("sync_mode", ["update", "soft_delete"])
+def test_what_has_no_key_is_neither_updated_nor_deleted(sync_mode: str) -> None:
+    sentence = f"^The stream track is to be written to track in the mode {sync_mode}, which they do not have"
+    with pytest.raises(ValueError, match=sentence):
+        targets(stream("track", sync_mode=sync_mode))
+    with pytest.raises(ValueError, match="choose upsert or update or insert or soft_delete"):
+        targets(stream("contacts"), settings=(StreamSettings("contacts", mode="append"),))
+
+
+def test_a_key_of_what_has_none_is_refused() -> None:
+    with pytest.raises(ValueError, match=r"^The key of the stream done is of no use, as events has none: remove"):
+        targets(stream("done"), settings=(StreamSettings("done", object="events", key=("event_id",)),))
 
 
 def test_the_configuration_decides_on_the_mode_where_it_says_one() -> None:
@@ -131,7 +156,7 @@ def test_the_key_of_a_row_is_found_as_pyairbyte_spells_it() -> None:
 @pytest.mark.parametrize("catalog", [None, [], {}, {"streams": None}, {"streams": {}}])
 def test_what_is_no_catalog_is_refused(catalog: Any) -> None:
     with pytest.raises(ValueError, match="The catalog holds no list of streams"):
-        targets_of(catalog, Config("https://acme.api-us1.com", "key"), OBJECTS)
+        targets_of(catalog, Config("https://acme.api-us1.com", "key"), Objects())
 
 
 @pytest.mark.parametrize("entry", [None, {}, {"stream": None}, {"stream": {"name": ""}}])
@@ -165,3 +190,15 @@ def test_columns_of_times_with_an_offset_are_known_from_the_schema() -> None:
         "odd": None,
     }
     assert target(configured).moments == {"seen", "born"}
+
+
+def test_columns_of_numbers_are_known_from_the_schema() -> None:
+    configured = stream("contacts", "email")
+    configured["stream"]["json_schema"]["properties"] |= {
+        "score": {"type": ["null", "number"]},
+        "price": {"type": "number"},
+        "seats": {"type": ["null", "integer"]},
+        "code": {"type": ["string", "number"]},
+        "odd": {"type": [{}]},
+    }
+    assert target(configured).numbers == {"score", "price"}

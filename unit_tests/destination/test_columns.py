@@ -1,6 +1,5 @@
 """Which field a column is written to, and what is said where that is not clear."""
 
-import logging
 from collections.abc import Mapping, Sequence
 
 import pytest
@@ -112,15 +111,34 @@ def test_a_field_that_the_user_named_and_that_is_not_there_ends_the_sync() -> No
         columns(mapping={"plan": "NOTHING"})
 
 
-def test_a_column_without_a_field_is_said_once(caplog: pytest.LogCaptureFixture) -> None:
-    caplog.set_level(logging.INFO)
-    found = columns("email", "Plan")
+def left_out(caplog: pytest.LogCaptureFixture) -> list[str]:
+    """The names in each sentence about columns that are left out."""
+    begin = "Stream people: columns that are left out, as no field has their name: "
+    return [message.removeprefix(begin).split(". Call them")[0] for message in caplog.messages]
+
+
+def test_columns_without_a_field_are_said_once_and_together(caplog: pytest.LogCaptureFixture) -> None:
+    found = columns("email", "Plan", "Seats", "_airbyte_meta")
     assert found.field_of("Plan") is None
     for _ in range(2):
         assert found.read({"plan": 1, "email": "a@example.com", "_airbyte_raw_id": "x"}) == {
             found.field_of("email"): "a@example.com"
         }
-    assert [record.message.split(" is left")[0] for record in caplog.records] == ["Stream people: the column Plan"]
+    assert left_out(caplog) == ["Plan, Seats"]
+
+
+def test_columns_that_only_rows_have_are_said_with_the_first_such_row(caplog: pytest.LogCaptureFixture) -> None:
+    found = columns()
+    for row in ({"email": "a@example.com"}, {"a": 1, "b": 2}, {"b": 2, "a": 1}, {"c": 3}):
+        found.read(row)
+    assert left_out(caplog) == ["a, b", "c"]
+
+
+def test_of_very_many_columns_without_a_field_the_rest_is_counted(caplog: pytest.LogCaptureFixture) -> None:
+    columns(*(f"x{number}" for number in range(1234)))
+    [names] = left_out(caplog)
+    assert names.startswith("x0, x1, ")
+    assert names.endswith(", x49 and 1,184 more")
 
 
 def test_a_column_that_the_user_leaves_out_is_not_said(caplog: pytest.LogCaptureFixture) -> None:

@@ -106,7 +106,7 @@ def test_a_whole_configuration() -> None:
         ),
         (
             {"streams": [{"stream": "p", "mode": "mirror"}]},
-            'The Mode (stream p) setting has to be upsert, update, insert or soft_delete, not "mirror".',
+            'The Mode (stream p) setting has to be upsert, update, insert, soft_delete or append, not "mirror".',
         ),
         ({"streams": [{"stream": "p", "key": [7]}]}, "The Key of p setting has to be a list of texts."),
         ({"streams": [{"stream": "p", "columns": [1]}]}, "The Columns setting of p has to be a list of objects."),

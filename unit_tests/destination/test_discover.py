@@ -9,9 +9,9 @@ from activecampaign_client.custom_fields import Definition
 from activecampaign_client.errors import ApiError
 from destination_activecampaign.checking import configured_objects
 from destination_activecampaign.columns import Columns
-from destination_activecampaign.config import Config, StreamSettings
+from destination_activecampaign.config import Config, StreamSettings, Tracking
 from destination_activecampaign.discover import operations_on
-from destination_activecampaign.objects import OBJECTS
+from destination_activecampaign.objects import OBJECTS, Objects
 
 FIELDS = [
     Definition("1", "Birthday", "date", "BIRTHDAY"),
@@ -20,18 +20,30 @@ FIELDS = [
 ]
 
 
-def operations(deletions: Any = "delete") -> dict[tuple[str, str], dict[str, Any]]:
-    config = Config("https://acme.api-us1.com", "key", deletions=deletions)
-    found = [one for kind in OBJECTS.values() for one in operations_on(kind, FIELDS, config)]
+BELOW = ("contact_tags", "contact_lists", "account_contacts")
+KEYS = Tracking("1", "key")
+TRACKED = ("events", "track", "screen", "page")
+
+
+def operations(deletions: Any = "delete", tracking: Tracking | None = KEYS) -> dict[tuple[str, str], dict[str, Any]]:
+    config = Config("https://acme.api-us1.com", "key", deletions=deletions, tracking=tracking)
+    found = [one for kind in OBJECTS for one in operations_on(kind, FIELDS, config)]
     return {(one["object_name"], one["sync_mode"]): one for one in found}
 
 
 def test_every_object_has_its_operations() -> None:
     assert set(operations()) == {
         *(("contacts", mode) for mode in ("append", "append_dedup", "update", "soft_delete")),
-        *((name, mode) for name in ("contact_tags", "contact_lists") for mode in ("append", "append_dedup")),
-        *((name, "soft_delete") for name in ("contact_tags", "contact_lists")),
+        *((name, mode) for name in BELOW for mode in ("append", "append_dedup", "soft_delete")),
+        *((name, "append") for name in ("identify", *TRACKED)),
     }
+    assert operations()["events", "append"]["json_schema"]["required"] == ["email", "event"]
+    assert operations()["track", "append"]["json_schema"]["required"] == []
+    assert [one for one in operations().values() if "matching_keys" in one and one["sync_mode"] == "append"] == []
+
+
+def test_events_are_offered_only_with_their_keys() -> None:
+    assert {name for name, _ in operations(tracking=None)} == {"contacts", "identify", *BELOW}
 
 
 def test_deletions_are_offered_only_where_they_are_allowed() -> None:
@@ -62,8 +74,10 @@ def test_custom_fields_are_typed_columns_named_as_the_source_names_them() -> Non
 def test_every_offered_column_finds_its_field() -> None:
     for (name, _), operation in operations().items():
         properties = list(operation["json_schema"]["properties"])
-        fields = FIELDS if OBJECTS[name].custom_fields else []
-        assert list(Columns(name, OBJECTS[name].fields, fields, schema=properties).declared) == properties
+        kind = Objects().named(name)
+        assert kind
+        fields = FIELDS if kind.custom_fields else []
+        assert list(Columns(name, kind.fields, fields, schema=properties).declared) == properties
 
 
 def test_the_schemas_are_schemas() -> None:
@@ -74,13 +88,14 @@ def test_the_schemas_are_schemas() -> None:
 
 
 def configured(*streams: StreamSettings) -> list[str]:
-    return [one.name for one in configured_objects(Config("https://acme.api-us1.com", "key", streams=streams))]
+    config = Config("https://acme.api-us1.com", "key", streams=streams)
+    return [one.name for one in configured_objects(config, Objects())]
 
 
 def test_the_rights_asked_for_are_those_of_the_configured_objects() -> None:
     assert configured(StreamSettings("x", object="contact_tags"), StreamSettings("y")) == ["contact_tags"]
     assert configured(StreamSettings("Contact Lists")) == ["contact_lists"]
-    assert configured() == list(OBJECTS)
+    assert configured() == [one.name for one in OBJECTS]
 
 
 def test_an_object_that_is_not_there_is_refused() -> None:

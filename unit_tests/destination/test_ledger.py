@@ -143,7 +143,7 @@ def test_behind_a_rejected_row_no_state_goes_back_where_that_is_to_fail(echoed: 
     ledger.settle(ORDERS, order)
     ledger.hold(stream_state("people"))
     assert echoed == []
-    assert ledger.waited() is None
+    assert ledger.waited(0.0) is None
 
 
 def test_before_a_rejected_row_states_go_back_where_that_is_to_fail(echoed: Echoed) -> None:
@@ -197,15 +197,18 @@ def test_a_row_is_settled_once(echoed: Echoed) -> None:
 def test_it_tells_how_long_the_first_state_waits(echoed: Echoed) -> None:
     now = 100.0
     ledger = echoed.ledger(clock=lambda: now)
-    assert ledger.waited() is None
+    assert ledger.waited(0.0) is None
     row = ledger.take(PEOPLE)
     ledger.hold(stream_state("people"))
     now = 107.0
     ledger.take(PEOPLE)
     ledger.hold(stream_state("people"))
-    assert ledger.waited() == 7.0
+    assert ledger.waited(0.0) == 7.0
+    # The first one is being seen to already.
+    assert ledger.waited(101.0) == 0.0
     ledger.settle(PEOPLE, row)
-    assert ledger.waited() == 0.0
+    assert ledger.waited(0.0) == 0.0
+    assert ledger.waited(108.0) is None
 
 
 def test_of_many_rows_before_one_state_only_those_in_hand_take_memory(echoed: Echoed) -> None:

@@ -123,17 +123,35 @@ def test_rows_without_a_state_wait_for_others_but_not_for_ever() -> None:
     running.row(email="ann@example.com")
     running.clock.now += 30
     running.sync.look()
-    assert running.writer.flushes == 0
+    assert running.writer.pushes == 0
     running.clock.now += 31
     running.sync.look()
-    assert running.writer.flushes == 1
+    assert running.writer.pushes == 1
     running.clock.now += 100
     running.sync.look()
-    assert running.writer.flushes == 1
+    assert running.writer.pushes == 1
 
 
 def test_what_waits_for_nothing_is_not_due() -> None:
-    assert not is_due(None, 1000.0, 0)
+    assert not is_due(None, 1000.0, has_new=False)
+
+
+def test_what_is_being_written_is_not_waited_for_while_rows_go_on_coming() -> None:
+    running = Running()
+    running.row(email="first@example.com", do="slow")
+    running.state()
+    for _ in range(200):
+        running.clock.now += 0.5
+        running.row(email="another@example.com", do="hold")
+    # Once for the state; the rows after it may wait for more.
+    assert (running.writer.pushes, running.said.states) == (1, [])
+    running.state()
+    for _ in range(100):
+        running.clock.now += 0.5
+        running.row(email="another@example.com", do="hold")
+    assert (running.writer.pushes, running.said.states) == (2, [])
+    running.end()
+    assert running.said.stats == [(1.0, 0.0), (200.0, 0.0)]
 
 
 def test_rejected_rows_are_kept_counted_and_said_without_data(tmp_path: Path, log: pytest.LogCaptureFixture) -> None:

@@ -8,7 +8,7 @@ from activecampaign_client.custom_fields import Definition
 from destination_activecampaign.catalog import Mode, Target
 from destination_activecampaign.contacts.change import Change, Ending, merge
 from destination_activecampaign.contacts.differences import difference, for_importer, is_same, needs_to_know
-from destination_activecampaign.contacts.known import Contact, after
+from destination_activecampaign.contacts.known import Association, Contact, after
 from destination_activecampaign.contacts.pending import Pending, Said, merged, ready
 from destination_activecampaign.contacts.snapshot import Snapshot
 from destination_activecampaign.writer import Row
@@ -28,7 +28,7 @@ ANN = Contact(
     {"1": "gold", "2": "7.50", "3": "2020-05-19T02:45:00-05:00", "4": "||rowing||chess||", "5": "1990-02-03"},
     {"vip": "70", "old": "71"},
     {"1": "1", "2": "2", "3": "3", "4": "0"},
-    ("80", "90"),
+    Association("80", "90", "CEO"),
 )
 
 
@@ -120,6 +120,31 @@ def test_who_gets_another_email_address_is_in_the_way_of_both():
     assert ready([renamed, other], ()) == ([renamed], [other])
 
 
+ACME = Change(EMAIL, account="Acme", job_title="CEO")
+LEFT_ACME = Change(EMAIL, mode=Mode.SOFT_DELETE, left_accounts=frozenset({"acme"}))
+LEFT_OTHER = replace(LEFT_ACME, left_accounts=frozenset({"other"}))
+
+
+@pytest.mark.parametrize(
+    ("earlier", "later", "account", "title", "left"),
+    [
+        (ACME, Change(EMAIL, account="ACME"), "ACME", "CEO", set()),
+        (ACME, Change(EMAIL, account="Other"), "Other", None, set()),
+        (ACME, Change(EMAIL, account="acme", job_title="CTO"), "acme", "CTO", set()),
+        (ACME, Change(EMAIL), "Acme", "CEO", set()),
+        (ACME, LEFT_ACME, "", None, set()),
+        (ACME, LEFT_OTHER, "Acme", "CEO", set()),
+        (LEFT_ACME, ACME, "Acme", "CEO", set()),
+        (LEFT_ACME, LEFT_OTHER, None, None, {"acme", "other"}),
+        (LEFT_ACME, Change(EMAIL), None, None, {"acme"}),
+    ],
+)
+def test_the_account_is_the_one_of_the_last_row_that_says_something_of_it(earlier, later, account, title, left):
+    both = merge(earlier, later)
+    assert both is not None
+    assert (both.account, both.job_title, set(both.left_accounts)) == (account, title, left)
+
+
 # ---- what the account has already
 
 
@@ -158,7 +183,7 @@ def test_nothing_is_left_of_what_the_account_has():
         lists={"1": True, "2": False},
         account="Acme",
     )
-    assert difference(change, ANN, FIELDS, "90").change.is_empty
+    assert difference(change, ANN, FIELDS, {"acme": "90"}).change.is_empty
 
 
 def test_what_differs_is_left():
@@ -170,10 +195,31 @@ def test_what_differs_is_left():
         lists={"1": False, "4": True, "5": False},
         account="Other",
     )
-    left = difference(change, ANN, FIELDS, "91").change
+    left = difference(change, ANN, FIELDS, {"other": "91"}).change
     assert (left.standard, left.values) == ({"phone": "1"}, {"1": "silver"})
     assert (left.add_tags, left.remove_tags, left.whole_tags) == ({"new": "New"}, {"old"}, None)
     assert (left.lists, left.account) == ({"1": False, "4": True, "5": False}, "Other")
+
+
+@pytest.mark.parametrize(
+    ("change", "account", "title"),
+    [
+        (Change(EMAIL, account="Acme", job_title="CEO"), None, None),
+        (Change(EMAIL, account="Acme", job_title="CTO"), "Acme", "CTO"),
+        (Change(EMAIL, account="Acme", job_title=""), "Acme", ""),
+        (Change(EMAIL, account="Other", job_title="CEO"), "Other", "CEO"),
+        (LEFT_ACME, "", None),
+        (LEFT_OTHER, None, None),
+    ],
+)
+def test_of_an_association_is_left_what_differs(change, account, title):
+    left = difference(change, ANN, FIELDS, {"acme": "90", "other": "91"}).change
+    assert (left.account, left.job_title, left.left_accounts) == (account, title, frozenset())
+    assert left.is_empty is (account is None)
+
+
+def test_a_contact_without_an_account_leaves_none():
+    assert difference(LEFT_ACME, replace(ANN, account=None), FIELDS, {}).change.is_empty
 
 
 def test_a_contact_that_is_not_there_has_nothing_to_clear_or_to_leave():
@@ -212,6 +258,7 @@ def test_to_leave_is_to_leave_what_one_is_on():
         Change(EMAIL, remove_tags=frozenset("a")),
         Change(EMAIL, whole_tags={}),
         Change(EMAIL, account="Acme"),
+        Change(EMAIL, left_accounts=frozenset({"acme"})),
     ],
 )
 def test_what_needs_to_be_asked_for(change):
@@ -254,6 +301,8 @@ def test_a_new_contact_enters_its_account_with_the_import_and_an_existing_one_wi
     assert for_importer(change, None) == (change, None)
     assert for_importer(change, replace(ANN, account=None)) == (change, None)
     assert for_importer(change, ANN) == (None, change)
+    # The importer has no place for what a contact is there.
+    assert for_importer(ACME, None) == (Change(EMAIL), ACME)
 
 
 def test_a_new_contact_of_which_nothing_else_is_known_is_imported():
@@ -277,10 +326,11 @@ def test_after_a_change_nothing_is_left_of_it():
         remove_tags=frozenset({"vip"}),
         lists={"1": False, "5": True},
         account="Other",
+        job_title="CTO",
     )
     for contact in (ANN, None):
         there = after(change, contact, "91")
-        assert difference(change, there, FIELDS, "91").change.is_empty
+        assert difference(change, there, FIELDS, {"other": "91"}).change.is_empty
         assert set(there.tags) == {"new"}
         assert not there.has_ids
 

@@ -9,8 +9,8 @@ from activecampaign_client.account import Account
 from destination_activecampaign.catalog import Mode, Target
 from destination_activecampaign.config import Config
 from destination_activecampaign.contacts.change import Change, Ending
-from destination_activecampaign.contacts.directory import Directory
 from destination_activecampaign.contacts.rows import Meaning, RowReader
+from destination_activecampaign.directory import Directory
 from destination_activecampaign.rejections import Rejection
 from unit_tests.client.transport import ROOT, Said, Transport
 
@@ -52,11 +52,12 @@ def read(
     key: tuple[str, ...] = ("email",),
     columns: tuple[str, ...] = (),
     moments: frozenset[str] = frozenset(),
+    numbers: frozenset[str] = frozenset(),
     **config: Any,
 ) -> Meaning | Rejection:
     account = Account(ROOT, "key", 1000)
     Transport(account, lambda: 0.0, lambda moment, path: ANSWERS[path])
-    target = Target("s", None, object_, mode, key, columns or tuple(row), moments=moments)
+    target = Target("s", None, object_, mode, key, columns or tuple(row), moments=moments, numbers=numbers)
     return RowReader(target, Config(ROOT, "key", **config), Directory(account)).read(row)
 
 
@@ -139,6 +140,14 @@ def test_a_tag_of_a_template_is_no_tag_of_a_contact():
 )
 def test_custom_fields(column, value, written):
     assert change({column: value}).values == written
+
+
+def test_a_number_gives_a_text_no_zeros_of_pyairbytes_cache():
+    row = {"custom_plan": "1.500000000", "phone": "7.000000000", "lastname": "Lee"}
+    found = change(row, numbers=frozenset({"Custom_Plan", "phone", "lastName"}))
+    assert (found.values, found.standard) == ({"1": "1.5"}, {"phone": "7", "lastName": "Lee"})
+    # What the source calls a text is one.
+    assert change(row).values == {"1": "1.500000000"}
 
 
 def test_a_time_whose_offset_pyairbytes_cache_dropped_is_in_utc(caplog):

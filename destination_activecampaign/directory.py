@@ -1,4 +1,4 @@
-"""What rows of contacts name: custom fields and their options, tags, lists and company accounts.
+"""What rows name: custom fields and their options, tags, lists, company accounts and schemas of custom objects.
 
 Each is read once per sync, when it is first needed, and what is created on the way is added.
 """
@@ -34,10 +34,14 @@ class Directory:
     def fields(self) -> Mapping[str, Definition]:
         """The custom fields of contacts, by id."""
         # https://developers.activecampaign.com/reference/retrieve-fields
-        fields: Mapping[str, Definition] = self._table(
-            "fields", lambda: {one.id: one for one in definitions_in(self._pages("fields"))}
+        return self.definitions("fields")
+
+    def definitions(self, listing: str) -> Mapping[str, Definition]:
+        """The custom fields in a listing of definitions (see `ObjectType.custom_fields`), by id; none without one."""
+        definitions: Mapping[str, Definition] = self._table(
+            listing, lambda: {one.id: one for one in definitions_in(self._pages(listing))} if listing else {}
         )
-        return fields
+        return definitions
 
     def add_options(self, choices: Iterable[tuple[str, str]]) -> None:
         """Create options, each a field's id and what it is called, in one request.

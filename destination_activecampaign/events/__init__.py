@@ -1,0 +1,1 @@
+"""Events and page visits, which go to the host of tracking."""
