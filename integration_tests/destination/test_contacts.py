@@ -426,8 +426,8 @@ def test_a_thousand_contacts_take_few_requests_and_the_same_again_no_write(world
     ]
     assert world.write(given) == ["updated"] * 500 + ["created"] * 500
     assert world.writes == ["POST import/bulk_import"] * 4
-    # Fields, tags, lists, exclusions, what the importer has in hand, the number of contacts, pages of them that overlap,
-    # and the imports; how often each of these is asked about is a matter of time.
+    # Fields, tags, lists, exclusions, what the importer has in hand, the number of contacts, pages that overlap, and
+    # the imports; how often each of these is asked about is a matter of time.
     assert len([one for one in world.asked() if one != "GET import/info"]) <= 6 + 6 + 4
     assert world.write(given) == ["unchanged"] * 1000
     assert world.writes == []
