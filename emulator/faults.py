@@ -39,6 +39,8 @@ def spoiled(answer: Answer, fault: Fault | None) -> Answer:
     """The answer as it leaves."""
     if fault is not None and fault.kind == "truncated":
         return replace(answer, body=answer.body[: len(answer.body) * 2 // 3])
+    if fault is not None and fault.kind == "as_html":
+        return replace(answer, headers={**answer.headers, "Content-Type": "text/html; charset=UTF-8"})
     return answer
 
 

@@ -26,7 +26,7 @@ def failure_of(row: Any, settings: Settings) -> str | None:
     """
     if not isinstance(row, dict) or not row.get("email"):
         return "Field 'email' not found"
-    if not isinstance(row["email"], str) or is_malformed(row["email"]):
+    if not isinstance(row["email"], str) or is_malformed(row["email"], settings.malformed_emails):
         return "Field 'email' incorrect format"
     for name in _LISTS:
         if not isinstance(row.get(name, []), list):

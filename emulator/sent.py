@@ -48,13 +48,13 @@ def text(value: Any) -> str | None:
     return str(value) if isinstance(value, (int, float)) else None
 
 
-def is_malformed(email: str) -> bool:
-    """Whether the importer refuses a batch for an email.
+def is_malformed(email: str, also: str = "") -> bool:
+    """Whether the importer refuses a batch for an email; `also` is the setting `malformed_emails`.
 
     >>> is_malformed("nobody"), is_malformed("a b@example.com"), is_malformed("invalid.email@invalidDomain")
     (True, True, False)
     """
-    return _MALFORMED.search(email) is not None
+    return _MALFORMED.search(email) is not None or (also != "" and also in email)
 
 
 def is_valid(email: str) -> bool:

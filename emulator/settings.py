@@ -15,6 +15,7 @@ FAULT_KINDS = {
     "empty": "a 200 with no body at all",
     "truncated": "JSON that stops in the middle, with a Content-Length that fits",
     "html": "a 200 that is a web page",
+    "as_html": "the proper answer, whose Content-Type is text/html, as it was recorded of the importer",
     "drop": "the connection is reset before an answer, and nothing was done",
     "drop_midway": "the connection is reset in the middle of the answer, and everything was done",
     "drop_after": "the connection is reset before an answer, and everything was done",
@@ -188,6 +189,13 @@ class Settings:
     email_case: str = field(
         default="ignored",
         metadata={"about": "case of an email that is looked up: ignored, or matters", "one_of": ("ignored", "matters")},
+    )
+    malformed_emails: str = field(
+        default="",
+        metadata={
+            "about": "emails with this text are malformed, whatever they look like, as what the API takes is not "
+            "published: they refuse an import, and a single write is a 422. Empty: none"
+        },
     )
     existing_tag: str = field(
         default="returned",

@@ -12,6 +12,7 @@ from activecampaign_client.account import PAGE_SIZE, Account
 from destination_activecampaign.catalog import Target
 from destination_activecampaign.config import Config
 from destination_activecampaign.contacts import reasons
+from destination_activecampaign.contacts.backlog import Backlog
 from destination_activecampaign.contacts.change import Change
 from destination_activecampaign.contacts.delivery import FEWEST_IMPORTED, Delivery, without_contact
 from destination_activecampaign.contacts.differences import needs_to_know
@@ -90,6 +91,8 @@ class ContactsWriter:
             self._batches,
             self._singles,
         )
+        self._backlog = Backlog(account, longest=longest_batch, wait=self._wait)
+        self._waits_for_backlog = True
         # What was taken and not looked at, and what has to wait for what is being written about the same contact.
         self._taken: list[tuple[Target, Row]] = []
         self._taken_bytes = self._seen = 0
@@ -142,6 +145,9 @@ class ContactsWriter:
         taken, self._taken, self._taken_bytes = self._taken, [], 0
         said = self._read(taken)
         changes = [one.change for one in said] + [one.change for one in self._held]
+        if changes and self._waits_for_backlog:
+            self._waits_for_backlog = False
+            self._backlog.wait_until_done()
         # Columns that the schema does not have are written, too.
         self._knowledge.include(_relations_of(changes))
         way = self._way(changes, is_last=is_last)

@@ -11,7 +11,7 @@ from ..answers import Answer, Refusal, json_answer
 from ..calls import Call
 from ..custom_values import kind_of
 from ..routing import Routes
-from ..sent import is_valid, sent, text
+from ..sent import is_malformed, is_valid, sent, text
 from ..writes import Writes
 from ..writing import check_value, refused, shown, status_of
 
@@ -27,7 +27,7 @@ def create(call: Call) -> Answer:
     columns, values = _columns(given), _values(call, given)
     if not columns.get("email"):
         raise refused("The email address was not provided.", "email", "field_missing")
-    _check_email(columns["email"])
+    _check_email(call, columns["email"])
     if contacts.find(call.account, columns["email"], call.settings.email_case) is not None:
         raise refused("Email address already exists in the system", "email", "duplicate")
     return _created(call, given, columns, values)
@@ -42,7 +42,7 @@ def sync(call: Call) -> Answer:
     if not email:
         detail = "Contact email must be provided for sync"
         raise Refusal(400, {"errors": [{"status": 400, "title": "Bad Request", "detail": detail}]})
-    _check_email(email)
+    _check_email(call, email)
     values = _values(call, given)
     contact = contacts.find(call.account, email, call.settings.email_case)
     if contact is None:
@@ -61,7 +61,7 @@ def update(call: Call) -> Answer:
     given = sent(call, "contact")
     columns, values = _columns(given), _values(call, given)
     if "email" in columns:
-        _check_email(columns["email"])
+        _check_email(call, columns["email"])
         if contacts.find(call.account, columns["email"], call.settings.email_case) not in {None, contact}:
             raise refused("Email address already exists in the system", "email", "duplicate")
     return _updated(call, contact, columns, values, 200)
@@ -102,8 +102,8 @@ def _values(call: Call, given: dict[str, Any]) -> dict[str, str] | None:
     return found
 
 
-def _check_email(email: str) -> None:
-    if not is_valid(email):
+def _check_email(call: Call, email: str) -> None:
+    if not is_valid(email) or is_malformed(email, call.settings.malformed_emails):
         title, error = "Contact Email Address is not valid.", "must_be_valid_email_address"
         raise refused(title, "email", "email_invalid", error=error)
 

@@ -11,12 +11,14 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from integration_tests.destination.limited import LimitedProcess
+
 ROOT = Path(__file__).resolve().parents[2]
 JsonObject = dict[str, Any]
 REAL = "destination_activecampaign"
 # The same program with a writer that does what the rows say, see unit_tests/destination/fake_writer.py.
 FAKE = "integration_tests.destination.with_fake_writer"
-PATIENCE = 60
+PATIENCE = 120
 
 
 def record(stream: str = "contacts", **data: Any) -> bytes:
@@ -56,7 +58,10 @@ def configured(*names: str, sync_mode: str = "append_dedup", **more: Any) -> Jso
 
 
 class Process:
-    """A command of the destination, whose stdin stays open until it is closed."""
+    """A command of the destination, whose stdin stays open until it is closed.
+
+    `heard` gets each line as soon as it is read. With `limits` it is one that has these, see `limited`.
+    """
 
     def __init__(
         self,
@@ -65,6 +70,8 @@ class Process:
         *prefix: str,
         module: str = REAL,
         stdout: int = subprocess.PIPE,
+        limits: Mapping[str, float] | None = None,
+        heard: Callable[[bytes], None] = lambda line: None,
         **files: Any,
     ) -> None:
         arguments = [*prefix, sys.executable, "-m", module, command]
@@ -72,14 +79,19 @@ class Process:
             path = folder / f"{name}.json"
             path.write_text(content if isinstance(content, str) else json.dumps(content))
             arguments += [f"--{name}", str(path)]
-        self.process = subprocess.Popen(
-            arguments,
-            cwd=ROOT,
-            stdin=subprocess.PIPE,
-            stdout=stdout,
-            stderr=subprocess.PIPE,
-            env={**os.environ, "PYTHONWARNINGS": "ignore"},
-        )
+        self.process: subprocess.Popen[bytes] | LimitedProcess
+        if limits is None:
+            self.process = subprocess.Popen(
+                arguments,
+                cwd=ROOT,
+                stdin=subprocess.PIPE,
+                stdout=stdout,
+                stderr=subprocess.PIPE,
+                env={**os.environ, "PYTHONWARNINGS": "ignore"},
+            )
+        else:
+            self.process = LimitedProcess(folder, arguments[3:], limits)
+        self._heard = heard
         self.lines: list[bytes] = []
         self.errors = b""
         self._threads = [threading.Thread(target=one, daemon=True) for one in (self._read, self._read_errors)]
@@ -89,6 +101,7 @@ class Process:
     def _read(self) -> None:
         # Somebody else's, where another file was given.
         for one in self.process.stdout or ():
+            self._heard(one)
             self.lines.append(one)
 
     def _read_errors(self) -> None:
@@ -103,11 +116,15 @@ class Process:
                 self.process.stdin.write(one)
             self.process.stdin.flush()
 
-    def end(self) -> "Process":
-        """Close stdin, and wait for the end."""
+    def close(self) -> None:
+        """Close stdin."""
         assert self.process.stdin
         with suppress(BrokenPipeError):
             self.process.stdin.close()
+
+    def end(self) -> "Process":
+        """Close stdin, and wait for the end."""
+        self.close()
         return self.wait()
 
     def wait(self) -> "Process":

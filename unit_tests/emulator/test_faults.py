@@ -58,6 +58,12 @@ def test_faults_strike_when_they_should(client: Client, kind: str, expected: Any
     assert [r.fault for r in client.emulator.requests[-4:]] == [None, kind, kind, None]
 
 
+def test_an_answer_can_be_called_a_web_page_though_it_is_none(client: Client) -> None:
+    client.emulator.settings.faults = [Fault("as_html", path="/tags", times=1)]
+    types = [(one.headers["Content-Type"], len(one.json()["tags"])) for one in (client.get("tags"), client.get("tags"))]
+    assert types == [("text/html; charset=UTF-8", 20), ("application/json", 20)]
+
+
 def test_a_redirect_says_where_to(client: Client) -> None:
     client.control("POST", "settings", {"faults": [{"kind": "redirect", "url": "https://elsewhere.test/login"}]})
     assert client.get("tags").headers["Location"] == "https://elsewhere.test/login"

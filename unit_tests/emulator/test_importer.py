@@ -214,6 +214,17 @@ def test_given_one_row_that_is_not_in_order_then_nothing_is_queued(
     assert [row["email"] for row in blank.all("contacts")] == ["after@example.com"]
 
 
+def test_given_emails_that_are_malformed_to_the_api_alone_then_imports_and_single_writes_are_refused(
+    blank: Client,
+) -> None:
+    blank.emulator.settings.malformed_emails = "odd"
+    assert send(blank, [*rows(1), {"email": "odd@example.com"}]).json()["failureReasons"] == [
+        {"contact": 2, "failureReason": "Field 'email' incorrect format"}
+    ]
+    assert blank.send("POST", "contact/sync", {"contact": {"email": "odd@example.com"}}).status_code == 422
+    assert blank.all("contacts") == []
+
+
 @pytest.mark.parametrize("body", [{}, {"contacts": []}, {"contacts": {}}, {"contact": {"email": "a@example.com"}}, []])
 def test_given_no_contacts_then_400(blank: Client, body: Any) -> None:
     response = blank.send("POST", "import/bulk_import", body)
