@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 from activecampaign_client.column_names import replaced
 from activecampaign_client.custom_fields import Definition, Plan
 from activecampaign_client.errors import ApiError
+from activecampaign_client.letter_case import small_letters
 
 LOGGER = logging.getLogger(__name__)
 # More names than these are only counted where columns are left out.
@@ -170,7 +171,7 @@ class Columns:
 
     def _best(self, name: str) -> "_Match | None":
         for rank, names in enumerate(self._ranks, start=1):
-            exact = [field for field, spelled in names if spelled.casefold() == name.casefold()]
+            exact = [field for field, spelled in names if small_letters(spelled) == small_letters(name)]
             alike = exact or [field for field, spelled in names if form(spelled) == form(name)]
             fields = list(dict.fromkeys(alike))
             if len(fields) > 1:

@@ -12,6 +12,7 @@ from activecampaign_client.account import Account
 from activecampaign_client.answers import Request, said_by
 from activecampaign_client.custom_fields import Definition, definitions_in
 from activecampaign_client.errors import ApiError
+from activecampaign_client.letter_case import small_letters
 
 LOGGER = logging.getLogger(__name__)
 
@@ -80,7 +81,7 @@ class Directory:
         tags: dict[str, str] = self._table(
             "tags",
             lambda: {
-                str(row.get("tag")).casefold(): str(row["id"])
+                small_letters(str(row.get("tag"))): str(row["id"])
                 for row in self._rows("tags")
                 if row.get("tagType", "contact") == "contact"
             },
@@ -88,7 +89,7 @@ class Directory:
         return tags
 
     def has_tag(self, name: str) -> bool:
-        return name.casefold() in self._tags
+        return small_letters(name) in self._tags
 
     def expect_tags(self, names: Iterable[str]) -> None:
         """The importer creates these tags, in small letters, where there are none, and does not say their ids."""
@@ -118,7 +119,7 @@ class Directory:
         """A tag's id; it is created where there is none."""
         # https://developers.activecampaign.com/reference/create-a-new-tag
         body = {"tag": {"tag": name, "tagType": "contact", "description": ""}}
-        return self._found_or_created("tags", name.casefold(), lambda: self._tags, "tags", body, "tag")
+        return self._found_or_created("tags", small_letters(name), lambda: self._tags, "tags", body, "tag")
 
     # ---- lists
 
@@ -131,7 +132,7 @@ class Directory:
             # https://developers.activecampaign.com/reference/retrieve-all-lists
             for row in self._rows("lists"):
                 for by, key in zip(names, ("id", "stringid", "name"), strict=True):
-                    by.setdefault(str(row.get(key) or "").strip().casefold(), set()).add(str(row["id"]))
+                    by.setdefault(small_letters(str(row.get(key) or "").strip()), set()).add(str(row["id"]))
             return names
 
         lists: list[dict[str, set[str]]] = self._table("lists", read)
@@ -139,7 +140,7 @@ class Directory:
 
     def lists_called(self, name: str) -> set[str]:
         """The ids of the lists with this id, else with this string id, else with this name."""
-        wanted = name.strip().casefold()
+        wanted = small_letters(name.strip())
         return next((by[wanted] for by in self._lists if wanted and wanted in by), set())
 
     # ---- company accounts
@@ -148,19 +149,21 @@ class Directory:
     def _accounts(self) -> dict[str, str]:
         # https://developers.activecampaign.com/reference/list-all-accounts; what its search matches is not documented.
         accounts: dict[str, str] = self._table(
-            "accounts", lambda: {str(row.get("name")).casefold(): str(row["id"]) for row in self._rows("accounts")}
+            "accounts", lambda: {small_letters(str(row.get("name"))): str(row["id"]) for row in self._rows("accounts")}
         )
         return accounts
 
     def account_id(self, name: str | None) -> str:
         """The id of a company account; empty where there is none."""
-        return self._accounts.get(name.casefold(), "") if name else ""
+        return self._accounts.get(small_letters(name), "") if name else ""
 
     def created_account(self, name: str) -> str:
         """The id of a company account, which is created where there is none."""
         # https://developers.activecampaign.com/reference/create-an-account-new
         body = {"account": {"name": name}}
-        return self._found_or_created("accounts", name.casefold(), lambda: self._accounts, "accounts", body, "account")
+        return self._found_or_created(
+            "accounts", small_letters(name), lambda: self._accounts, "accounts", body, "account"
+        )
 
     # ---- how it is asked
 

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from enum import Enum
 
+from activecampaign_client.letter_case import small_letters
 from destination_activecampaign.catalog import Mode
 
 
@@ -84,7 +85,7 @@ class Change:
 
     def renames(self, email: str) -> bool:
         """Whether a contact, known by its id, is to have another email address than this."""
-        return bool(self.id and self.email) and self.email.casefold() != email.casefold()
+        return bool(self.id and self.email) and small_letters(self.email) != small_letters(email)
 
     @property
     def only_leaves(self) -> bool:
@@ -100,7 +101,7 @@ def tags_of(names: Mapping[str, str] | tuple[str, ...]) -> dict[str, str]:
     """
     found: dict[str, str] = {}
     for name in names:
-        found.setdefault(name.casefold(), name)
+        found.setdefault(small_letters(name), name)
     return found
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from activecampaign_client.custom_fields import UnknownOption, render
+from activecampaign_client.letter_case import small_letters
 from activecampaign_client.values import write_text
 from destination_activecampaign.catalog import Mode, Target
 from destination_activecampaign.columns import Columns, Field, form
@@ -216,7 +217,7 @@ class RowReader:
     def _status(value: Any) -> bool:
         if value is None:
             return True
-        status = _STATUSES.get(_identifier(value).casefold())
+        status = _STATUSES.get(small_letters(_identifier(value)))
         if status is None:
             raise _Rejected(
                 reasons.value_invalid("The status of a list is subscribe or unsubscribe, 1 or 2, true or false.")
@@ -228,7 +229,7 @@ class RowReader:
         if not name:
             raise _Rejected(reasons.TAG_MISSING)
         if self._is_deletion:
-            return replace(change, remove_tags=frozenset({name.casefold()}))
+            return replace(change, remove_tags=frozenset(tags_of((name,))))
         self._check_tag(name)
         return replace(change, add_tags=tags_of((name,)))
 

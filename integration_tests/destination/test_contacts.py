@@ -81,6 +81,21 @@ def test_only_what_differs_is_written(world):
     assert world.has("ann@example.com").values == {"plan": "gold", "size": "4"}
 
 
+def test_what_differs_in_more_than_letter_case_is_not_the_same(world):
+    world.account.add_tag("Strasse")
+    world.account.add_list("Gass")
+    world.account.insert("accounts", name="Gross AG")
+    world.add("gross@example.com", tags=[], lists={"News": "1"})
+    given = rows("groß@example.com", "gross@example.com", firstName="One", tags=["Straße"], account="Groß AG")
+    given[1] |= {"firstName": "Two", "tags": ["STRASSE"], "account": "GROSS AG"}
+    assert world.write(given, create_missing={"tags", "accounts"}) == ["created", "updated"]
+    one, two = world.has("groß@example.com"), world.has("gross@example.com")
+    assert (one.names[0], one.tags, one.account) == ("One", {"Straße"}, "Groß AG")
+    assert (two.names[0], two.tags, two.account) == ("Two", {"Strasse"}, "Gross AG")
+    assert world.write(given, create_missing={"tags", "accounts"}) == ["unchanged", "unchanged"]
+    assert world.write(rows("gross@example.com", lists=["Gaß"])) == ["unknown_list"]
+
+
 def test_values_in_the_form_that_pyairbytes_cache_gives_them_are_understood(world):
     [news] = [world.lists["News"]]
     row = {
