@@ -485,8 +485,9 @@ def _to_write(definition: Definition, value: Any) -> Any:
         return None
     if definition.type in MULTIPLE:
         if isinstance(value, str):
-            return _choices(value, definition.options)
-        choices = value if isinstance(value, (list, tuple)) else [value]
+            choices = _choices(write_text(value), definition.options) or ()
+        else:
+            choices = value if isinstance(value, (list, tuple)) else [value]
         return [write_text(choice) for choice in choices if choice not in (None, "")] or None
     write: Callable[[Any], Any] = _WRITE.get(definition.type, write_text)
     return write(value)

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 from activecampaign_client.column_names import replaced
 from activecampaign_client.custom_fields import Definition, Plan
 from activecampaign_client.errors import ApiError
+from activecampaign_client.exact_json import OddObject, oddities
 from activecampaign_client.letter_case import small_letters
 
 LOGGER = logging.getLogger(__name__)
@@ -111,6 +112,16 @@ class Columns:
         if self._unsaid:
             self._say_what_is_left_out()
         return values
+
+    def mended_in(self, row: Mapping[str, Any]) -> dict[str, str]:
+        """The columns of a row that are written, by the names of their fields, in which half a surrogate pair stood.
+
+        Instead of it, which is no character, there is U+FFFD now (see `exact_json`).
+        """
+        if not isinstance(row, OddObject):
+            return {}
+        mended = [column for kind, column in oddities(row) if kind == "mended"]
+        return {field.name: column for column in mended if (field := self.field_of(column))}
 
     def _say_what_is_left_out(self) -> None:
         if not self._unsaid:

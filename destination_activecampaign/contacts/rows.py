@@ -1,12 +1,12 @@
 """From a row of a stream to the change that it makes to a contact, or to why it cannot be written."""
 
-import json
 import logging
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from activecampaign_client import exact_json
 from activecampaign_client.custom_fields import UnknownOption, render
 from activecampaign_client.letter_case import small_letters
 from activecampaign_client.values import write_text
@@ -78,6 +78,8 @@ class RowReader:
     def read(self, row: Mapping[str, Any]) -> Meaning | Rejection:
         """What a row says. Raises ApiError where something that it names cannot be looked up."""
         try:
+            if mended := self._columns.mended_in(row):
+                return reasons.EMAIL_INVALID if "email" in mended else _half_character(*mended.values())
             found = self._columns.read(with_numbers(self._with_offsets(row), self._numbers))
             return self._meaning({field.name: (field, value) for field, value in found.items()})
         except _Rejected as rejected:
@@ -122,7 +124,9 @@ class RowReader:
             if self._by_id:
                 return ""
             raise _Rejected(reasons.EMAIL_MISSING)
-        if len(email) > _LONGEST_EMAIL or not _EMAIL.fullmatch(email) or not email.isprintable():
+        # U+FFFD stands for what somebody could not read.
+        is_readable = email.isprintable() and "\ufffd" not in email
+        if len(email) > _LONGEST_EMAIL or not _EMAIL.fullmatch(email) or not is_readable:
             raise _Rejected(reasons.EMAIL_INVALID)
         return email
 
@@ -238,12 +242,22 @@ class RowReader:
         return replace(change, lists=wanted, ending=Ending.UNSUBSCRIBE if self._is_deletion else None)
 
 
+def _half_character(column: str, *_: str) -> Rejection:
+    return reasons.value_invalid(
+        f"The column {column} has half a character in it: a surrogate without the other one of its pair."
+    )
+
+
 def _text(value: Any) -> str:
     """A value as a text; one that is none does not fit, and is not written as something else."""
     try:
         return write_text(value)
     except ValueError:
-        raise _Rejected(reasons.value_invalid("A list or an object stands where a text belongs.")) from None
+        sentence = "A list or an object stands where a text belongs."
+        if isinstance(value, str):
+            # Of a list that was JSON text.
+            sentence = "A text has half a character in it: a surrogate without the other one of its pair."
+        raise _Rejected(reasons.value_invalid(sentence)) from None
 
 
 def _identifier(value: Any) -> str:
@@ -266,7 +280,7 @@ def _items(value: Any) -> Iterator[Any]:
     found = value
     if isinstance(value, str) and value.strip()[:1] in ("[", "{"):
         try:
-            found = json.loads(value)
+            found = exact_json.loads(value.encode("utf-8", "surrogatepass"))
         except ValueError:
             found = value
     entries: Iterable[Any] = found if isinstance(found, (list, tuple)) else [found]
