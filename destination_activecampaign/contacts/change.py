@@ -78,11 +78,6 @@ class Change:
     def deletes(self) -> bool:
         return self.ending is Ending.DELETE
 
-    @property
-    def texts(self) -> list[str]:
-        """What the row says, in no order."""
-        return [self.email, *self.standard.values(), *self.values.values(), *self.add_tags.values(), self.account or ""]
-
     def renames(self, email: str) -> bool:
         """Whether a contact, known by its id, is to have another email address than this."""
         return bool(self.id and self.email) and small_letters(self.email) != small_letters(email)

@@ -13,7 +13,7 @@ from destination_activecampaign.contacts.change import Change
 from destination_activecampaign.contacts.differences import difference, for_importer, not_subscribed
 from destination_activecampaign.contacts.exclusions import Exclusions
 from destination_activecampaign.contacts.hand import Hand, size_of
-from destination_activecampaign.contacts.importer import MOST_BYTES, MOST_CONTACTS, Entry, Imported, Importer, batches
+from destination_activecampaign.contacts.importer import MOST_BYTES, MOST_CONTACTS, Entry, Importer, batches, placed
 from destination_activecampaign.contacts.importer import size_of as size_of_entry
 from destination_activecampaign.contacts.knowledge import Knowledge
 from destination_activecampaign.contacts.known import UNSUBSCRIBED, Contact
@@ -161,10 +161,10 @@ class Delivery:
         rest = [place for place in range(len(batch)) if place not in imported.malformed]
         if not imported.ended and rest:
             # Of a batch that was interrupted a part is written, and is so again.
-            imported = _placed(self._importer.write([batch[place][1] for place in rest]), rest, imported.malformed)
+            imported = placed(self._importer.write([batch[place][1] for place in rest]), rest, imported.malformed)
             rest = [place for place in rest if place not in imported.malformed]
         for place, why in imported.malformed.items():
-            self._end(batch[place][0], reasons.malformed(why, batch[place][0].change.texts))
+            self._end(batch[place][0], reasons.malformed(why))
         if not imported.ended:
             for place in rest:
                 self._in_background(self._singles, self._write_anew, batch[place][0])
@@ -282,15 +282,6 @@ class Delivery:
                 self._hand.fail(error)
 
         executor.submit(run)
-
-
-def _placed(imported: Imported, places: Sequence[int], malformed: Mapping[int, str]) -> Imported:
-    """What became of a part of a batch, as places in the whole of it."""
-    return replace(
-        imported,
-        failed=[places[place] for place in imported.failed],
-        malformed={**malformed, **{places[place]: why for place, why in imported.malformed.items()}},
-    )
 
 
 def _reason_of_lists(change: Change, refused: Mapping[str, str]) -> Rejection | None:

@@ -52,44 +52,39 @@ def unknown_option(sentence: str) -> Rejection:
     )
 
 
-def not_written(fields: Iterable[str]) -> Rejection:
+def not_written(fields: Iterable[str], said: str = "") -> Rejection:
     """The API said that it has written the row, and what it shows since is something else."""
     return Rejection(
         "not_written",
         f"ActiveCampaign accepted the contact, but has other values than the row in: {', '.join(fields)}.",
+        detail=said,
     )
 
 
 OPTION_NOT_CREATED = Rejection("unknown_option", "ActiveCampaign did not create an option that the row needs.")
 
 
-def malformed(said: str, sent: Iterable[str]) -> Rejection:
+def malformed(said: str) -> Rejection:
     """What the importer says of a contact that it does not take."""
-    return EMAIL_INVALID if "email" in said else api_refused(said, 400, sent)
+    return EMAIL_INVALID if "email" in said else api_refused(said, 400)
 
 
-# What the API calls its refusals of a contact, as documented and as seen:
-# https://developers.activecampaign.com/reference/errors
-_BY_CODE = {
-    "email_invalid": EMAIL_INVALID,
-    "duplicate": EMAIL_TAKEN,
-}
+def refused(answer: Answer) -> Rejection:
+    """Why the API refused a write (400, 404, 409, 413, 422): by its code, else in its own words.
 
-
-def refused(answer: Answer, sent: Iterable[str]) -> Rejection:
-    """Why the API refused a write (400, 404, 409, 422), by its code, else in its own words without what was sent."""
+    Codes as documented and as seen: https://developers.activecampaign.com/reference/errors
+    """
     if answer.request.path.partition("/")[0] in ("contact", "contacts"):
-        for code in codes_in(answer):
-            if code in _BY_CODE:
-                return _BY_CODE[code]
-    return api_refused(said_by(answer), answer.status, sent)
+        if "email_invalid" in codes_in(answer):
+            return EMAIL_INVALID
+        if "duplicate" in codes_in(answer, about="email"):
+            return EMAIL_TAKEN
+    return api_refused(said_by(answer), answer.status)
 
 
-def api_refused(said: str, status: int, sent: Iterable[str]) -> Rejection:
+def api_refused(said: str, status: int) -> Rejection:
     """
-    >>> api_refused("The value `ann@example.com` could not be saved", 422, ["ann@example.com"]).sentence
-    'ActiveCampaign refused the row (HTTP 422): The value `[...]` could not be saved.'
+    >>> api_refused("The value `x` could not be saved", 422)[1:]
+    ('ActiveCampaign refused the row (HTTP 422).', 'The value `x` could not be saved')
     """
-    for value in sorted({text for text in sent if text}, key=len, reverse=True):
-        said = said.replace(value, "[...]")
-    return Rejection("api_refused", f"ActiveCampaign refused the row (HTTP {status}){f': {said}' if said else ''}.")
+    return Rejection("api_refused", f"ActiveCampaign refused the row (HTTP {status}).", detail=said)

@@ -1,11 +1,11 @@
 """Writes to one contact at a time, for what the importer cannot do, and to learn why it did not."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any
 
 from activecampaign_client.account import Account
-from activecampaign_client.answers import Answer, Request
+from activecampaign_client.answers import Answer, Request, said_by
 from activecampaign_client.custom_fields import value_of
 from activecampaign_client.page import objects_in
 from destination_activecampaign.contacts import reasons
@@ -107,7 +107,7 @@ class SingleWriter:
                 if not is_same(fields.get(one), text, stored.get(one))
             ]
         if others:
-            raise _Refused(reasons.not_written(others))
+            raise _Refused(reasons.not_written(others, said_by(answer)))
 
     # ---- what belongs to it
 
@@ -177,25 +177,15 @@ class SingleWriter:
             may_be_gone=may_be_gone,
             # Every one of them is known by the email address, or by what it connects.
             repeatable=True,
+            # They answer under the key that they are sent.
+            record_key=next(iter(body or {}), ""),
         )
         answer = self._account.send(request)
         if answer.status >= 300 and not (may_be_gone and answer.is_gone):
-            raise _Refused(reasons.refused(answer, _texts_in(body)))
+            raise _Refused(reasons.refused(answer))
         return answer
 
 
 def _object_in(answer: Answer, key: str) -> Mapping[str, Any]:
     found = answer.body.get(key) if isinstance(answer.body, Mapping) else None
     return found if isinstance(found, Mapping) else {}
-
-
-def _texts_in(value: Any) -> Iterable[str]:
-    """What was sent, so that no sentence repeats it."""
-    if isinstance(value, Mapping):
-        for part in value.values():
-            yield from _texts_in(part)
-    elif isinstance(value, list):
-        for part in value:
-            yield from _texts_in(part)
-    elif isinstance(value, str):
-        yield value

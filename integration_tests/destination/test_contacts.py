@@ -13,6 +13,7 @@ from activecampaign_client.errors import ApiError
 from destination_activecampaign.catalog import Mode
 from destination_activecampaign.contacts import delivery
 from destination_activecampaign.contacts.differences import difference
+from destination_activecampaign.rejections import Rejection
 from destination_activecampaign.writer import Row
 from emulator import Account, Emulator
 from integration_tests.destination.contacts import QUICK, Has, World, Written, target_of
@@ -412,6 +413,50 @@ def test_what_the_importer_leaves_out_and_a_single_write_does_not_is_written(wor
     given = rows(*EMAILS, "last@example.com", firstName="Ann", tags=["vip"], lists=["News"])
     assert world.write(given) == ["created"] * 31
     assert world.has("last@example.com") == world.has(EMAILS[0])
+
+
+def test_contacts_that_are_too_large_together_are_written_and_one_that_is_so_alone_is_rejected(world):
+    world.emulator.settings.patch({"body_bytes": 2000})
+    given = rows(*EMAILS, firstName="Ann") + rows("large@example.com", firstName="x" * 2000)
+    written = world.sync([(target_of(given), row) for row in given])
+    assert written.codes == ["created"] * 30 + ["api_refused"]
+    assert written.results[-1] == Rejection("api_refused", "ActiveCampaign refused the row (HTTP 413).")
+    assert set(world.contacts()) == set(EMAILS)
+    # Nobody else is written one by one.
+    assert world.writes.count("POST contact/sync") == 1
+
+
+@pytest.mark.parametrize(
+    ("error", "expected"),
+    [
+        ({"code": "duplicate", "source": {"pointer": "/data/attributes/email"}}, "exists"),
+        ({"code": "duplicate", "source": {"pointer": "/data/attributes/phone"}}, "api_refused"),
+        ({"code": "duplicate"}, "api_refused"),
+        ({"code": "email_invalid", "source": {"pointer": "/data/attributes/email"}}, "email_invalid"),
+    ],
+)
+def test_a_refusal_is_about_the_address_where_it_says_so(world, error, expected):
+    body = json.dumps({"errors": [{"title": "Taken by bob@example.com", **error}]})
+    world.emulator.settings.patch({"faults": [fault("422", "/contact/sync", body=body)]})
+    given = rows("ann@example.com", firstName="Ann")
+    [refused] = world.sync([(target_of(given), row) for row in given], run_automations=True).results
+    assert isinstance(refused, Rejection)
+    assert refused.code == expected
+    assert "bob" not in refused.sentence
+    assert refused.detail == ("Taken by bob@example.com" if expected == "api_refused" else "")
+
+
+@pytest.mark.parametrize("body", [{"errors": [{"title": "Ann is busy"}]}, {"message": "Ann is busy"}, {}])
+def test_an_answer_without_the_contact_is_asked_for_again_and_rejects_it_in_the_end(world, body):
+    said = fault("200", "/contact/sync", times=4, body=json.dumps(body))
+    world.emulator.settings.patch({"faults": [said]})
+    given = rows("ann@example.com", firstName="Ann")
+    [rejected] = world.sync([(target_of(given), row) for row in given], run_automations=True).results
+    assert isinstance(rejected, Rejection)
+    assert (rejected.code, rejected.detail) == ("not_written", "Ann is busy" if body else "")
+    said = fault("200", "/contact/sync", times=1, body=json.dumps(body))
+    world.emulator.settings.patch({"faults": [said]})
+    assert world.write(given, run_automations=True) == ["created"]
 
 
 @pytest.mark.parametrize("reason", [{"contact": 2, "failureReason": "Field 'email' not found"}, "Contact 2: no email"])
