@@ -84,8 +84,9 @@ class Change:
 
     @property
     def only_leaves(self) -> bool:
-        """Whether all that it does is to unsubscribe."""
-        return bool(self.lists) and not self.subscribes and replace(self, lists={}).is_empty
+        """Whether all that it does is to unsubscribe, and to take tags away."""
+        rest = replace(self, lists={}, remove_tags=frozenset())
+        return not self.is_empty and not self.subscribes and rest.is_empty
 
 
 def tags_of(names: Mapping[str, str] | tuple[str, ...]) -> dict[str, str]:

@@ -85,7 +85,14 @@ class Delivery:
         some_left = False
         for one in pendings:
             result = self._reduced(one)
-            if result is not None:
+            if (
+                isinstance(result, Rejection)
+                and len(one.rows) > 1
+                and any(said.change.only_leaves for said in one.rows)
+            ):
+                # What is against the others may not be against these.
+                self._in_background(self._singles, self._write_each_row, one)
+            elif result is not None:
                 self._end(one, result)
             elif entry := self._entry_of(one):
                 imported.append((one, entry))

@@ -314,6 +314,34 @@ def test_whoever_is_excluded_or_has_bounced_can_still_leave(world):
         assert {has.lists["News"] for has in world.contacts().values()} == {"2"}
 
 
+@pytest.mark.parametrize("beside", [False, True], ids=["alone", "beside another row"])
+def test_tags_are_taken_away_from_whoever_is_excluded_or_has_bounced(world, beside):
+    world.account.insert("exclusions", matchPhrase="ann@example.com", matchType="exact", channel="all", lists=[])
+    world.add("ann@example.com", tags=["vip", "old"], lists={"News": "1"})
+    world.add("bob@example.com", tags=["vip", "old"], lists={"News": "1"}, bounced_hard="1")
+    emails = ["ann@example.com", "bob@example.com"]
+    no_tags = target_of([{}], "contact_tags", Mode.SOFT_DELETE)
+    given = [(no_tags, {"email": email, "tag": "Old"}) for email in emails]
+    expected = ["updated", "updated"]
+    if beside:
+        names = target_of([{"email": "", "firstName": ""}])
+        given += [(names, {"email": email, "firstName": "New"}) for email in emails]
+        leaves = target_of([{"email": "", "list": "", "status": ""}], "contact_lists")
+        given += [(leaves, {"email": email, "list": "News", "status": "unsubscribe"}) for email in emails]
+        expected += ["excluded", "bounced", "updated", "updated"]
+    assert world.sync(given).codes == expected
+    assert [(has.names[0], has.tags) for has in world.contacts().values()] == [("", {"vip"})] * 2
+    assert {has.lists["News"] for has in world.contacts().values()} == {"2" if beside else "1"}
+
+
+def test_tags_that_replace_can_be_fewer_for_whoever_has_bounced(world):
+    world.add("bob@example.com", tags=["vip", "old"], bounced_hard="1")
+    assert world.write([{"email": "bob@example.com", "tags": ["vip"]}], tags="replace") == ["updated"]
+    assert world.has("bob@example.com").tags == {"vip"}
+    assert world.write([{"email": "bob@example.com", "tags": ["lead"]}], tags="replace") == ["bounced"]
+    assert world.has("bob@example.com").tags == {"vip"}
+
+
 def test_rows_of_one_contact_are_one_write_and_the_last_value_of_each_column_wins(world):
     given = [
         {"email": "ann@example.com", "firstName": "A", "lastName": "Lee"},
