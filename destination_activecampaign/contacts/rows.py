@@ -108,7 +108,7 @@ class RowReader:
             mode=self._target.mode,
         )
         if self._target.object == "contact_tags":
-            return Meaning(self._with_tag(change, said.get("tag")))
+            return Meaning(self._with_tags(change, said.get("tag")))
         if self._target.object == "contact_lists":
             return Meaning(self._with_list(change, said.get("list"), said.get("status")))
         if self._is_deletion:
@@ -190,14 +190,14 @@ class RowReader:
     def _tags(self, value: Any, *, clears: bool) -> dict[str, Any]:
         if value is None and not clears:
             return {}
-        names = tags_of(tuple(name for one in _items(value) if (name := _text(one).strip())))
-        for name in names.values():
-            self._check_tag(name)
+        names = self._known(_tags_in(value))
         return {"whole_tags": names} if self._config.tags == "replace" else {"add_tags": names}
 
-    def _check_tag(self, name: str) -> None:
-        if "tags" not in self._config.create_missing and not self._directory.has_tag(name):
+    def _known(self, tags: Mapping[str, str]) -> Mapping[str, str]:
+        """The same tags, if there may be such."""
+        if "tags" not in self._config.create_missing and not all(map(self._directory.has_tag, tags)):
             raise _Rejected(reasons.UNKNOWN_TAG)
+        return tags
 
     def _lists(self, value: Any) -> dict[str, bool]:
         return dict(self._membership(one) for one in _items(value))
@@ -228,14 +228,13 @@ class RowReader:
             )
         return status
 
-    def _with_tag(self, change: Change, value: Any) -> Change:
-        name = _text(value).strip() if value is not None else ""
-        if not name:
+    def _with_tags(self, change: Change, value: Any) -> Change:
+        tags = _tags_in(value)
+        if not tags:
             raise _Rejected(reasons.TAG_MISSING)
         if self._is_deletion:
-            return replace(change, remove_tags=frozenset(tags_of((name,))))
-        self._check_tag(name)
-        return replace(change, add_tags=tags_of((name,)))
+            return replace(change, remove_tags=frozenset(tags))
+        return replace(change, add_tags=self._known(tags))
 
     def _with_list(self, change: Change, value: Any, status: Any) -> Change:
         wanted = {self._list(value): not self._is_deletion and self._status(status)}
@@ -269,6 +268,15 @@ def _identifier(value: Any) -> str:
     text = _text(value).strip() if value is not None else ""
     whole = _WHOLE.fullmatch(text)
     return whole[1] if whole else text
+
+
+def _tags_in(value: Any) -> dict[str, str]:
+    """The tags that a cell names, as `tags_of` has them.
+
+    >>> _tags_in('["VIP", " new "]'), _tags_in("vip")
+    ({'vip': 'VIP', 'new': 'new'}, {'vip': 'vip'})
+    """
+    return tags_of(tuple(name for one in _items(value) if (name := _text(one).strip())))
 
 
 def _items(value: Any) -> Iterator[Any]:

@@ -118,6 +118,36 @@ def test_tags(value, tags):
 
 
 @pytest.mark.parametrize(
+    ("value", "tags"),
+    [
+        ("a", {"a": "a"}),
+        (["a", "A", " B "], {"a": "a", "b": "B"}),
+        ('["a", "B"]', {"a": "a", "b": "B"}),
+        ("[a", {"[a": "[a"}),
+        (7, {"7": "7"}),
+    ],
+)
+def test_the_tags_of_a_row_of_contact_tags(value, tags):
+    assert change({"tag": value}, "contact_tags").add_tags == tags
+    assert change({"tag": value}, "contact_tags", Mode.SOFT_DELETE).remove_tags == tags.keys()
+
+
+@pytest.mark.parametrize(
+    ("value", "why"),
+    [
+        (None, "tag_missing"),
+        (" ", "tag_missing"),
+        ([], "tag_missing"),
+        ("[]", "tag_missing"),
+        ([["a"]], "value_invalid"),
+        (["vip", "new"], "unknown_tag"),
+    ],
+)
+def test_a_row_of_contact_tags_without_tags_that_there_may_be(value, why):
+    assert code({"tag": value}, "contact_tags", create_missing=frozenset()) == why
+
+
+@pytest.mark.parametrize(
     ("row", "why"),
     [
         ('{"email": "m\\ud83dller@example.com"}', "email_invalid"),
