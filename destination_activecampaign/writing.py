@@ -70,7 +70,11 @@ class Sync:
         self._config, self._account, self._emit, self._clock = config, account, emit, clock
         self._rejected = RejectedRecords(config.rejected_records, masking(config.api_key, SHORTEST_IN_DATA))
         self._ledger = Ledger(
-            emit, stops_at_rejected=config.on_rejected == "fail", keep=self._rejected.keep, clock=clock
+            emit,
+            self._targets,
+            stops_at_rejected=config.on_rejected == "fail",
+            keep=self._rejected.keep,
+            clock=clock,
         )
         self._counts = Counts(targets)
         self._ignored: Counter[str] = Counter()
