@@ -44,7 +44,7 @@ class Request:
     permission: str = ""
     # A 404 only says that what was asked for was deleted meanwhile; where it is read, a second one has to say so too.
     may_be_gone: bool = False
-    # A refusal of what is asked (400, 404, 409, 422) is an answer like any other: a row may be at fault.
+    # A refusal of what is asked (400, 404, 409, 413, 422) is an answer like any other: a row may be at fault.
     may_be_refused: bool = False
     # Sending it twice does no more than sending it once, although it is a POST: what it writes has a natural key.
     repeatable: bool = False
@@ -54,7 +54,8 @@ class Request:
     proves_key: bool = False
     # The server itself is to answer, also where an earlier answer would do for somebody else.
     anew: bool = False
-    # The key without which a body that speaks of an error is one, whatever its status; none where it may be missing.
+    # The key without which a body that speaks of an error is one, whatever its status, and any body where something is
+    # written; none where it may be missing.
     record_key: str = ""
 
     @property
@@ -255,7 +256,9 @@ def judge(
     verdict = _of(outcome, request, root)
     if verdict.action is not Action.RETRY:
         odd = _of_oddness(outcome, request, answered_before)
-        return _again(odd, attempts, limits.odd) if odd else verdict
+        asked = _again(odd, attempts, limits.odd) if odd else verdict
+        # Whoever is ready for a refusal makes something of such an answer, too.
+        return verdict if asked.action is Action.FAIL and request.may_be_refused else asked
     status = _status_of(outcome)
     if status in (requests.codes.unauthorized, requests.codes.forbidden):
         again = attempts.ended_with(status) < limits.forbidden and attempts.count < limits.attempts
@@ -289,7 +292,7 @@ def may_pass(outcome: Answer | requests.RequestException) -> bool:
 
 
 # How the API refuses what is asked, and not who asks.
-REFUSALS = frozenset({400, 404, 409, 422})
+REFUSALS = frozenset({400, 404, 409, 413, 422})
 
 
 def about(outcome: Answer | requests.RequestException, request: Request, root: str) -> str:
@@ -434,11 +437,15 @@ def _names_user(body: Any) -> bool:
 
 def _of_oddness(answer: Answer | requests.RequestException, request: Request, answered_before: bool) -> Verdict | None:
     """An answer that makes no sense, or none after those that came before; None for all others."""
-    if not isinstance(answer, Answer) or answer.known_good or request.method != "GET":
+    if not isinstance(answer, Answer) or answer.known_good:
         return None
+    if request.method != "GET":
+        # What the API says of what is written may be personal.
+        sentence = f"ActiveCampaign answered {request.place} without {request.record_key}."
+        return Verdict(Action.RETRY, sentence) if is_repeatable(request) and _lacks_record(answer) else None
     if (answer.is_gone and request.may_be_gone) or (answer.status in REFUSALS and request.may_be_refused):
         return None
-    if answer.status == 200 and _speaks_of_error(answer, request.record_key):
+    if answer.status == 200 and _speaks_of_error(answer):
         sentence = f"ActiveCampaign answered {request.place} without {request.record_key}{_quoted(answer)}."
     elif answered_before and answer.status in (400, 404):
         sentence = (
@@ -452,14 +459,15 @@ def _of_oddness(answer: Answer | requests.RequestException, request: Request, an
     return Verdict(Action.RETRY, f"{sentence} {_REPORT}", "system")
 
 
-def _speaks_of_error(answer: Answer, record_key: str) -> bool:
-    body = answer.body
-    return (
-        bool(record_key)
-        and isinstance(body, Mapping)
-        and record_key not in body
-        and any(key in body for key in _KEYS_OF_ERRORS)
-    )
+def _speaks_of_error(answer: Answer) -> bool:
+    return _lacks_record(answer) and any(key in answer.body for key in _KEYS_OF_ERRORS)
+
+
+def _lacks_record(answer: Answer) -> bool:
+    """Whether a good answer is an object without the record key that it has to have."""
+    key = answer.request.record_key
+    is_good = bool(key) and 200 <= answer.status < 300 and answer.is_json
+    return is_good and isinstance(answer.body, Mapping) and key not in answer.body
 
 
 def _of_silence(error: requests.RequestException, request: Request, root: str) -> Verdict:
@@ -514,11 +522,26 @@ def said_by(answer: Answer) -> str:
     return said if len(said) <= LONGEST_SAID else f"{said[:LONGEST_SAID]} [...]"
 
 
-def codes_in(answer: Answer) -> list[str]:
-    """The codes of a refusal, as `duplicate` of `{"errors": [{"title": "...", "code": "duplicate"}]}`."""
+def codes_in(answer: Answer, about: str = "") -> list[str]:
+    """The codes of a refusal; with `about`, only those that it says to be about this attribute.
+
+    `{"errors": [{"code": "duplicate", "source": {"pointer": "/data/attributes/email"}}]}` has `duplicate`, about
+    `email`; custom objects have `{"type": "pointer", "value": "/data/attributes/email"}` for a source.
+    """
     errors = answer.body.get("errors") if answer.is_json and isinstance(answer.body, Mapping) else None
     entries = errors if isinstance(errors, list) else [errors]
-    return [entry["code"] for entry in entries if isinstance(entry, Mapping) and isinstance(entry.get("code"), str)]
+    return [
+        entry["code"]
+        for entry in entries
+        if isinstance(entry, Mapping)
+        and isinstance(entry.get("code"), str)
+        and (not about or _attribute_of(entry.get("source")) == about)
+    ]
+
+
+def _attribute_of(source: Any) -> str:
+    pointer = source.get("pointer") or source.get("value") if isinstance(source, Mapping) else None
+    return pointer.rpartition("/")[2] if isinstance(pointer, str) else ""
 
 
 # Characters of the API's own sentences that are passed on.

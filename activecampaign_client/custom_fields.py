@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple, Protocol
 
 from activecampaign_client.column_names import apart
+from activecampaign_client.letter_case import small_letters
 from activecampaign_client.page import objects_in
 from activecampaign_client.values import (
     as_it_came,
@@ -484,8 +485,9 @@ def _to_write(definition: Definition, value: Any) -> Any:
         return None
     if definition.type in MULTIPLE:
         if isinstance(value, str):
-            return _choices(value, definition.options)
-        choices = value if isinstance(value, (list, tuple)) else [value]
+            choices = _choices(write_text(value), definition.options) or ()
+        else:
+            choices = value if isinstance(value, (list, tuple)) else [value]
         return [write_text(choice) for choice in choices if choice not in (None, "")] or None
     write: Callable[[Any], Any] = _WRITE.get(definition.type, write_text)
     return write(value)
@@ -514,7 +516,7 @@ def _offered(choices: Sequence[str], definition: Definition) -> list[str]:
 def _alike(choice: str, options: Collection[str]) -> list[str]:
     if choice in options:
         return [choice]
-    return sorted({option for option in options if option.casefold() == choice.casefold()})
+    return sorted({option for option in options if small_letters(option) == small_letters(choice)})
 
 
 def _between_bars(choices: Sequence[str], definition: Definition) -> str:

@@ -92,6 +92,15 @@ def fits_64_bits(whole: int) -> bool:
     return -(2**63) <= whole < 2**63
 
 
+def has_half_character(text: str) -> bool:
+    r"""Whether half a surrogate pair is in a text, or was before it was mended.
+
+    >>> has_half_character("vip \ud800"), has_half_character(Mended("vip \ufffd")), has_half_character("vip \ufffd")
+    (True, True, False)
+    """
+    return isinstance(text, Mended) or (not text.isascii() and _NO_CHARACTER.search(text) is not None)
+
+
 def oddities(record: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     """The fields of an object that a Digits or Mended is in, as `("digits", field)` and `("mended", field)`.
 

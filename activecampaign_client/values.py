@@ -20,7 +20,7 @@ from datetime import date, datetime, timezone
 from decimal import Decimal
 from typing import Any
 
-from activecampaign_client.exact_json import Digits, fits_64_bits, json_number
+from activecampaign_client.exact_json import Digits, fits_64_bits, has_half_character, json_number
 
 Convert = Callable[[Any], Any]
 
@@ -265,10 +265,14 @@ _MOST_DIGITS = 324
 def write_text(value: Any) -> str:
     """A text as it is; numbers without an exponent, flags as `true` and `false`, dates and times as ISO.
 
+    A text with half a surrogate pair in it raises ValueError: something else would be written than was meant.
+
     >>> write_text("007"), write_text(12.0), write_text(True), write_text(date(2018, 12, 31))
     ('007', '12', 'true', '2018-12-31')
     """
     if isinstance(value, str):
+        if has_half_character(value):
+            raise ValueError
         return value
     if isinstance(value, bool):
         return "true" if value else "false"

@@ -1,15 +1,26 @@
 """What the values of a row mean, in whichever form they come."""
 
-import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+from activecampaign_client import exact_json
 from activecampaign_client.values import write_text
 from destination_activecampaign.rejections import Rejection
 
 _WHOLE = re.compile(r"(\d+)\.0+")
 NO_TEXT = Rejection("value_invalid", "A list or an object stands where a text belongs.")
+HALF_CHARACTER = Rejection(
+    "value_invalid", "A text has half a character in it: a surrogate without the other one of its pair."
+)
+
+
+def half_character(column: str, *_: str) -> Rejection:
+    """Why a row is rejected in which half a surrogate pair stands in these columns."""
+    return Rejection(
+        "value_invalid",
+        f"The column {column} has half a character in it: a surrogate without the other one of its pair.",
+    )
 
 
 class Rejected(Exception):
@@ -25,7 +36,8 @@ def text_of(value: Any) -> str:
     try:
         return write_text(value)
     except ValueError:
-        raise Rejected(NO_TEXT) from None
+        # Half a character: of a list that was JSON text.
+        raise Rejected(HALF_CHARACTER if isinstance(value, str) else NO_TEXT) from None
 
 
 def identifier_of(value: Any) -> str:
@@ -65,7 +77,7 @@ def object_of(value: Any) -> Mapping[str, Any]:
 def _parsed(value: Any) -> Any:
     if isinstance(value, str) and value.strip()[:1] in ("[", "{"):
         try:
-            return json.loads(value)
+            return exact_json.loads(value.encode("utf-8", "surrogatepass"))
         except ValueError:
             return value
     return value

@@ -8,6 +8,8 @@ from typing import Any, NamedTuple
 from activecampaign_client.column_names import replaced
 from activecampaign_client.custom_fields import Definition, Plan
 from activecampaign_client.errors import ApiError
+from activecampaign_client.exact_json import OddObject, oddities
+from activecampaign_client.letter_case import small_letters
 
 LOGGER = logging.getLogger(__name__)
 # More names than these are only counted where columns are left out.
@@ -134,6 +136,16 @@ class Columns:
             self._say_what_is_left_out()
         return values
 
+    def mended_in(self, row: Mapping[str, Any]) -> dict[str, str]:
+        """The columns of a row that are written, by the names of their fields, in which half a surrogate pair stood.
+
+        Instead of it, which is no character, there is U+FFFD now (see `exact_json`).
+        """
+        if not isinstance(row, OddObject):
+            return {}
+        mended = [column for kind, column in oddities(row) if kind == "mended"]
+        return {field.name: column for column in mended if (field := self.field_of(column))}
+
     def _say_what_is_left_out(self) -> None:
         if not self._unsaid:
             return
@@ -193,7 +205,7 @@ class Columns:
 
     def _best(self, name: str) -> "_Match | None":
         for rank, names in enumerate(self._ranks, start=1):
-            exact = [field for field, spelled in names if spelled.casefold() == name.casefold()]
+            exact = [field for field, spelled in names if small_letters(spelled) == small_letters(name)]
             alike = exact or [field for field, spelled in names if form(spelled) == form(name)]
             fields = list(dict.fromkeys(alike))
             if len(fields) > 1:

@@ -12,6 +12,7 @@ from activecampaign_client.account import Account
 from activecampaign_client.answers import Request, said_by
 from activecampaign_client.custom_fields import Definition, definitions_in
 from activecampaign_client.errors import ApiError
+from activecampaign_client.letter_case import small_letters
 from activecampaign_client.page import rows_in
 
 LOGGER = logging.getLogger(__name__)
@@ -84,7 +85,7 @@ class Directory:
         tags: dict[str, str] = self._table(
             "tags",
             lambda: {
-                str(row.get("tag")).casefold(): str(row["id"])
+                small_letters(str(row.get("tag"))): str(row["id"])
                 for row in self._rows("tags")
                 if row.get("tagType", "contact") == "contact"
             },
@@ -92,7 +93,7 @@ class Directory:
         return tags
 
     def has_tag(self, name: str) -> bool:
-        return name.casefold() in self._tags
+        return small_letters(name) in self._tags
 
     def expect_tags(self, names: Iterable[str]) -> None:
         """The importer creates these tags, in small letters, where there are none, and does not say their ids."""
@@ -122,7 +123,7 @@ class Directory:
         """A tag's id; it is created where there is none."""
         # https://developers.activecampaign.com/reference/create-a-new-tag
         body = {"tag": {"tag": name, "tagType": "contact", "description": ""}}
-        return self._found_or_created("tags", name.casefold(), lambda: self._tags, "tags", body, "tag")
+        return self._found_or_created("tags", small_letters(name), lambda: self._tags, "tags", body, "tag")
 
     # ---- lists
 
@@ -135,7 +136,7 @@ class Directory:
             # https://developers.activecampaign.com/reference/retrieve-all-lists
             for row in self._rows("lists"):
                 for by, key in zip(names, ("id", "stringid", "name"), strict=True):
-                    by.setdefault(str(row.get(key) or "").strip().casefold(), set()).add(str(row["id"]))
+                    by.setdefault(small_letters(str(row.get(key) or "").strip()), set()).add(str(row["id"]))
             return names
 
         lists: list[dict[str, set[str]]] = self._table("lists", read)
@@ -143,7 +144,7 @@ class Directory:
 
     def lists_called(self, name: str) -> set[str]:
         """The ids of the lists with this id, else with this string id, else with this name."""
-        wanted = name.strip().casefold()
+        wanted = small_letters(name.strip())
         return next((by[wanted] for by in self._lists if wanted and wanted in by), set())
 
     # ---- company accounts
@@ -154,20 +155,20 @@ class Directory:
         def read() -> dict[str, str]:
             rows = list(self._rows("accounts"))
             self._tables[_ACCOUNT_IDS] = {str(row["id"]) for row in rows}
-            return {str(row.get("name")).casefold(): str(row["id"]) for row in rows}
+            return {small_letters(str(row.get("name"))): str(row["id"]) for row in rows}
 
         accounts: dict[str, str] = self._table("accounts", read)
         return accounts
 
     def account_id(self, name: str | None) -> str:
         """The id of a company account; empty where there is none."""
-        return self._accounts.get(name.casefold(), "") if name else ""
+        return self._accounts.get(small_letters(name), "") if name else ""
 
     def created_account(self, name: str) -> str:
         """The id of a company account, which is created where there is none."""
         # https://developers.activecampaign.com/reference/create-an-account-new
         body = {"account": {"name": name}}
-        key = name.casefold()
+        key = small_letters(name)
         identifier = self._found_or_created("accounts", key, lambda: self._accounts, "accounts", body, "account")
         self.know_account(key, identifier)
         return identifier
@@ -190,21 +191,21 @@ class Directory:
         """A company account has this name now."""
         with self._lock:
             if "accounts" in self._tables:
-                self._tables["accounts"][name.casefold()] = identifier
+                self._tables["accounts"][small_letters(name)] = identifier
                 self._tables[_ACCOUNT_IDS].add(identifier)
 
     def forget_account(self, name: str, identifier: str) -> None:
         """A company account does not have this name any more."""
         with self._lock:
-            if self._tables.get("accounts", {}).get(name.casefold()) == identifier:
-                del self._tables["accounts"][name.casefold()]
+            if self._tables.get("accounts", {}).get(small_letters(name)) == identifier:
+                del self._tables["accounts"][small_letters(name)]
 
     # ---- users and contacts
 
     def users_called(self, name: str) -> set[str]:
         """The ids of the users with this id, else with this email address, username or full name."""
         # https://developers.activecampaign.com/reference/list-all-users
-        wanted = name.strip().casefold()
+        wanted = small_letters(name.strip())
         users = self.rows("users")
         names = [{str(one["id"]): {str(one["id"])} for one in users}, _names_of_users(users)]
         return next((by[wanted] for by in names if wanted and wanted in by), set())
@@ -212,13 +213,13 @@ class Directory:
     def contact_id(self, email: str) -> str:
         """The id of the contact with an email address; empty where there is none. Asked for once if there is one."""
         # https://developers.activecampaign.com/reference/list-all-contacts; what is not filtered is compared here.
-        wanted = email.strip().casefold()
+        wanted = small_letters(email.strip())
         with self._lock:
             known: dict[str, str] = self._tables.setdefault("contacts", {})
         if wanted and wanted not in known:
             request = Request("contacts", {"email": email.strip()}, stream=self._stream, record_key="contacts")
             for row in rows_in(self._account.send(request).body, "contacts", "contacts"):
-                known[str(row.get("email") or "").casefold()] = str(row["id"])
+                known[small_letters(str(row.get("email") or ""))] = str(row["id"])
         return known.get(wanted, "")
 
     # ---- whole listings
@@ -300,5 +301,5 @@ def _names_of_users(users: Iterable[Mapping[str, Any]]) -> dict[str, set[str]]:
     names: dict[str, set[str]] = {}
     for one in users:
         for name in (one.get("email"), one.get("username"), f"{one.get('firstName')} {one.get('lastName')}"):
-            names.setdefault(str(name or "").strip().casefold(), set()).add(str(one["id"]))
+            names.setdefault(small_letters(str(name or "").strip()), set()).add(str(one["id"]))
     return names

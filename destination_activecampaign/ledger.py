@@ -4,7 +4,7 @@ import threading
 import time
 from bisect import bisect_right
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from destination_activecampaign.messages import State, StreamName, with_stats
@@ -48,10 +48,11 @@ class _Rows:
 
 @dataclass(frozen=True)
 class _Held:
-    """A state that waits, with the number of rows that had come of every stream."""
+    """A state that waits, with the number of rows that had come of every stream, and the streams that it counts."""
 
     state: State
     before: Mapping[StreamName, int]
+    counts: Sequence[StreamName]
     since: float
 
 
@@ -62,8 +63,11 @@ class Ledger:
     of its own stream, or of all streams for a state that covers them all. Before that, `keep` is called, for rejected
     rows to be safe. Where `stops_at_rejected`, no state behind a rejected row goes back.
 
-    >>> ledger = Ledger(print, stops_at_rejected=False)
+    A state of a stream counts the rows of this stream, and those that no state may ever come for: of streams that
+    are not among `streams`. Every row is counted once.
+
     >>> people = ("people", None)
+    >>> ledger = Ledger(print, [people], stops_at_rejected=False)
     >>> first, second = ledger.take(people), ledger.take(people)
     >>> line = '{"state":{"type":"STREAM","stream":{"stream_descriptor":{"name":"people"}}}}'
     >>> ledger.hold(State(line, people, True))
@@ -76,12 +80,14 @@ class Ledger:
     def __init__(
         self,
         echo: Callable[[str], None],
+        streams: Iterable[StreamName],
         *,
         stops_at_rejected: bool,
         keep: Callable[[], None] = lambda: None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._echo = echo
+        self._expected = frozenset(streams)
         self._keep = keep
         self._stops_at_rejected = stops_at_rejected
         self._clock = clock
@@ -108,10 +114,11 @@ class Ledger:
     def hold(self, state: State) -> None:
         """A state came; it goes back at once where nothing before it is open."""
         with self._lock:
-            for rows in self._covered(state):
-                rows.mark()
+            counts = self._counted_in(state)
+            for name in counts:
+                self._streams[name].mark()
             before = {name: rows.taken for name, rows in self._streams.items()}
-            self._held.append(_Held(state, before, self._clock()))
+            self._held.append(_Held(state, before, counts, self._clock()))
             self._release()
 
     def open_rows(self) -> int:
@@ -131,13 +138,14 @@ class Ledger:
         with self._lock:
             self._has_ended = True
 
-    def _covered(self, state: State) -> list[_Rows]:
-        """The rows that the stats of a state count; a state of unknown shape has none, the next one counts them."""
+    def _counted_in(self, state: State) -> list[StreamName]:
+        """The streams whose rows the stats of a state count; one of unknown shape has none, the next counts them."""
         if not state.is_known:
             return []
         if state.stream is None:
-            return list(self._streams.values())
-        return [self._streams.setdefault(state.stream, _Rows())]
+            return list(self._streams)
+        self._streams.setdefault(state.stream, _Rows())
+        return [name for name in self._streams if name == state.stream or name not in self._expected]
 
     def _release(self) -> None:
         while self._held and self._may_go(self._held[0]):
@@ -145,16 +153,15 @@ class Ledger:
             held = self._held.popleft()
             line = held.state.line
             if held.state.is_known:
-                names = [held.state.stream] if held.state.stream else list(held.before)
-                reports = [self._streams[name].report() for name in names]
+                reports = [self._streams[name].report() for name in held.counts]
                 line = with_stats(line, sum(one for one, _ in reports), sum(one for _, one in reports))
             self._echo(line)
 
     def _may_go(self, held: _Held) -> bool:
         if self._has_ended or self._is_stopped(held):
             return False
-        waits_for = [held.state.stream] if held.state.stream else list(held.before)
-        return all(self._streams[name].low >= held.before.get(name, 0) for name in waits_for)
+        # One of unknown shape counts nothing, and waits for everything.
+        return all(self._streams[name].low >= held.before[name] for name in held.counts or held.before)
 
     def _is_stopped(self, held: _Held) -> bool:
         return self._stops_at_rejected and any(

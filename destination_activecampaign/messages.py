@@ -69,13 +69,23 @@ def read(line: bytes) -> Record | State | Other | Unreadable:
         return Unreadable(_text(line), "")
     kind = message.get("type")
     if kind == "RECORD":
-        return _record(message.get("record")) or Unreadable(_text(line), "RECORD")
+        # Of bytes that are no UTF-8 nobody knows which characters were meant.
+        record = _record(message.get("record")) if _is_utf8(line) else None
+        return record or Unreadable(_text(line), "RECORD")
     if kind == "STATE":
         return _state(message.get("state"), _text(line))
     return Other(kind) if isinstance(kind, str) else Unreadable(_text(line), "")
 
 
 _TYPE = re.compile(rb'\s*\{\s*"type"\s*:\s*"(RECORD|STATE)"')
+
+
+def _is_utf8(line: bytes) -> bool:
+    try:
+        line.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def _text(line: bytes) -> str:

@@ -27,19 +27,18 @@ def unknown_option(sentence: str) -> Rejection:
     )
 
 
-def not_written(fields: Iterable[str]) -> Rejection:
+def not_written(fields: Iterable[str], said: str = "") -> Rejection:
     """The API said that it has written the row, and what it shows since is something else."""
     return Rejection(
         "not_written",
         f"ActiveCampaign accepted the row, but has other values than it in: {', '.join(fields)}.",
+        detail=said,
     )
 
 
-def api_refused(said: str, status: int, sent: Iterable[str]) -> Rejection:
+def api_refused(said: str, status: int) -> Rejection:
     """
-    >>> api_refused("The value `ann@example.com` could not be saved", 422, ["ann@example.com"]).sentence
-    'ActiveCampaign refused the row (HTTP 422): The value `[...]` could not be saved.'
+    >>> api_refused("The value `x` could not be saved", 422)[1:]
+    ('ActiveCampaign refused the row (HTTP 422).', 'The value `x` could not be saved')
     """
-    for value in sorted({text for text in sent if text}, key=len, reverse=True):
-        said = said.replace(value, "[...]")
-    return Rejection("api_refused", f"ActiveCampaign refused the row (HTTP {status}){f': {said}' if said else ''}.")
+    return Rejection("api_refused", f"ActiveCampaign refused the row (HTTP {status}).", detail=said)

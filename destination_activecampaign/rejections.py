@@ -20,14 +20,20 @@ class Rejection(NamedTuple):
     """Why a row cannot be written.
 
     `code` is one word for programs, such as `email_invalid`; `sentence` is for the person who mends the row, and has
-    no value of it: it stands in the log, too.
+    no value of it: it stands in the log, too. `detail` is what the API says of it, which may have anything in it: it
+    stands beside the row, and nowhere else.
 
-    >>> Rejection("exists", "The contact exists already, and the mode insert only creates.").code
-    'exists'
+    >>> Rejection("api_refused", "ActiveCampaign refused the row.", "Ann Lee has this phone").message
+    'ActiveCampaign refused the row. It says: Ann Lee has this phone.'
     """
 
     code: str
     sentence: str
+    detail: str = ""
+
+    @property
+    def message(self) -> str:
+        return f"{self.sentence} It says: {self.detail}." if self.detail else self.sentence
 
 
 class RejectedRecords:
@@ -72,7 +78,7 @@ class RejectedRecords:
         """
         if not self._folder:
             return
-        entry = {"stream": stream, "object": kind, "key": key, "code": rejection.code, "message": rejection.sentence}
+        entry = {"stream": stream, "object": kind, "key": key, "code": rejection.code, "message": rejection.message}
         line = self._mask(_json({**entry, "row": row})).encode("utf-8", "backslashreplace") + b"\n"
         with self._lock:
             try:

@@ -40,7 +40,7 @@ _DELETION_REFUSED = Rejection(
 )
 _UNKNOWN_STREAM = Rejection("stream_unknown", "The stream of the row is not in the connection's catalog.")
 _UNREADABLE = Rejection(
-    "unreadable", "The row is no record that can be read: it is not JSON, or has no stream or data."
+    "unreadable", "The row is no record that can be read: it is not JSON in UTF-8, or has no stream or data."
 )
 # The rows of which not even the stream can be read.
 _NO_STREAM: StreamName = ("", None)
@@ -70,7 +70,11 @@ class Sync:
         self._config, self._account, self._emit, self._clock = config, account, emit, clock
         self._rejected = RejectedRecords(config.rejected_records, _mask_of(config))
         self._ledger = Ledger(
-            emit, stops_at_rejected=config.on_rejected == "fail", keep=self._rejected.keep, clock=clock
+            emit,
+            self._targets,
+            stops_at_rejected=config.on_rejected == "fail",
+            keep=self._rejected.keep,
+            clock=clock,
         )
         self._counts = Counts(targets)
         self._ignored: Counter[str] = Counter()

@@ -104,6 +104,8 @@ class Api:
     def _answer(self, request: Request, routes: Routes | None, fault: Fault | None) -> Answer:
         if routes is None:
             return web_page(404)
+        if self.settings.body_bytes is not None and len(request.body) > self.settings.body_bytes:
+            return web_page(413)
         made = made_up(fault)
         if made is not None:
             if fault is not None and fault.done:

@@ -14,7 +14,7 @@ _HTML = b"<!DOCTYPE html><html><head><title>Log in</title></head><body><form>Ple
 
 
 def web_page(status: int) -> Answer:
-    """The log-in page that answers where no API is."""
+    """The page that answers where no API is."""
     return Answer(status, _HTML, {"Content-Type": "text/html; charset=UTF-8"})
 
 

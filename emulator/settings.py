@@ -178,6 +178,10 @@ class Settings:
     )
 
     # Writes. Where documents and recordings disagree, or nothing is known, there is a setting.
+    body_bytes: int | None = field(
+        default=None,
+        metadata={"about": "largest body that the web server before the API lets pass, others are a 413; null: any"},
+    )
     write_statuses: str = field(
         default="recorded",
         metadata={

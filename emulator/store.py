@@ -331,13 +331,13 @@ class Store:
         key = field, folded
         if key not in self._indexes:
             self._indexes[key] = ValueIndex((i, self._indexed(i, key)) for i in self.alive)
-        return self._indexes[key].rows_with(value.casefold() if folded else value)
+        return self._indexes[key].rows_with(value.lower() if folded else value)
 
     def _indexed(self, index: int, key: tuple[str, bool]) -> str:
         field, folded = key
         value = self.value(index, field)
         text = "" if value is None else str(value)
-        return text.casefold() if folded else text
+        return text.lower() if folded else text
 
     def related_ids(self, row_id: str, relation: str) -> list[str]:
         spec = self.resource.relations[relation]

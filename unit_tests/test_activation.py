@@ -3,10 +3,12 @@
 import doctest
 import json
 import logging
+import math
 import time
+from collections.abc import Sequence
 from datetime import date, datetime, timedelta, timezone
 from decimal import Decimal
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 import pytest
@@ -55,6 +57,48 @@ def test_every_value_keeps_its_type_and_what_its_digits_say(value: Any, expected
     line = rows.record("contacts", ["value"], [value])
     assert f'"data":{{"value":{expected}}},'.encode() in line
     assert line.count(b"\n") == 1
+
+
+class Kind(NamedTuple):
+    """A type as DuckDB describes it."""
+
+    id: str
+    children: Sequence[tuple[str, Any]] = ()
+
+
+FLOAT = Kind("float")
+LISTED = Kind("list", [("child", FLOAT)])
+
+
+@pytest.mark.parametrize(
+    ("kind", "value", "expected"),
+    [
+        (FLOAT, 0.10000000149011612, 0.1),
+        (FLOAT, 19.989999771118164, 19.99),
+        (FLOAT, -1.401298464324817e-45, -1e-45),
+        (FLOAT, 0.3333333432674408, 0.33333334),
+        (FLOAT, None, None),
+        (FLOAT, math.inf, math.inf),
+        (Kind("array", [("child", FLOAT), ("size", 2)]), (0.10000000149011612, None), [0.1, None]),
+        (
+            Kind("struct", [("size", FLOAT), ("of", LISTED), ("n", Kind("double"))]),
+            {"size": 0.10000000149011612, "of": [0.20000000298023224], "n": 0.10000000149011612},
+            {"size": 0.1, "of": [0.2], "n": 0.10000000149011612},
+        ),
+        (LISTED, None, None),
+        (LISTED, [], []),
+    ],
+)
+def test_numbers_of_32_bits_gain_no_digits(kind: Kind, value: Any, expected: Any) -> None:
+    reading = rows.reading_of(kind)
+    assert reading
+    assert reading(value) == expected
+
+
+def test_numbers_of_64_bits_stay_as_they_are() -> None:
+    double = Kind("double")
+    for kind in (double, Kind("list", [("child", double)]), Kind("struct", [("x", double)])):
+        assert rows.reading_of(kind) is None
 
 
 def test_lines_are_what_the_destination_reads() -> None:

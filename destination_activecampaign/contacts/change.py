@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 from enum import Enum
 from typing import Any
 
+from activecampaign_client.letter_case import small_letters
 from destination_activecampaign.catalog import Mode
 
 
@@ -82,20 +83,15 @@ class Change:
     def deletes(self) -> bool:
         return self.ending is Ending.DELETE
 
-    @property
-    def texts(self) -> list[str]:
-        """What the row says, in no order."""
-        own = [self.email, *self.standard.values(), *self.values.values(), *self.add_tags.values()]
-        return [*own, self.account or "", self.job_title or ""]
-
     def renames(self, email: str) -> bool:
         """Whether a contact, known by its id, is to have another email address than this."""
-        return bool(self.id and self.email) and self.email.casefold() != email.casefold()
+        return bool(self.id and self.email) and small_letters(self.email) != small_letters(email)
 
     @property
     def only_leaves(self) -> bool:
-        """Whether all that it does is to unsubscribe."""
-        return bool(self.lists) and not self.subscribes and replace(self, lists={}).is_empty
+        """Whether all that it does is to unsubscribe, and to take tags away."""
+        rest = replace(self, lists={}, remove_tags=frozenset())
+        return not self.is_empty and not self.subscribes and rest.is_empty
 
 
 def tags_of(names: Mapping[str, str] | tuple[str, ...]) -> dict[str, str]:
@@ -106,7 +102,7 @@ def tags_of(names: Mapping[str, str] | tuple[str, ...]) -> dict[str, str]:
     """
     found: dict[str, str] = {}
     for name in names:
-        found.setdefault(name.casefold(), name)
+        found.setdefault(small_letters(name), name)
     return found
 
 
@@ -149,10 +145,10 @@ def merge(earlier: Change, later: Change) -> Change | None:
 def _association(earlier: Change, later: Change) -> dict[str, Any]:
     """What two changes say together about the account: each association has a title of its own."""
     if later.account is not None:
-        is_one = earlier.account is not None and earlier.account.casefold() == later.account.casefold()
+        is_one = earlier.account is not None and small_letters(earlier.account) == small_letters(later.account)
         title = earlier.job_title if is_one and later.job_title is None else later.job_title
         return {"account": later.account, "job_title": title, "left_accounts": frozenset()}
-    if earlier.account and earlier.account.casefold() in later.left_accounts:
+    if earlier.account and small_letters(earlier.account) in later.left_accounts:
         return {"account": "", "job_title": None, "left_accounts": frozenset()}
     if earlier.account is not None:
         return {"account": earlier.account, "job_title": earlier.job_title, "left_accounts": frozenset()}

@@ -6,13 +6,14 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import TypeVar
 
+from activecampaign_client.letter_case import small_letters
 from destination_activecampaign.catalog import Mode, Target
 from destination_activecampaign.config import Config
 from destination_activecampaign.contacts import reasons
 from destination_activecampaign.contacts.change import Change
 from destination_activecampaign.contacts.differences import difference, for_importer, not_subscribed
 from destination_activecampaign.contacts.exclusions import Exclusions
-from destination_activecampaign.contacts.importer import MOST_BYTES, MOST_CONTACTS, Entry, Imported, Importer, batches
+from destination_activecampaign.contacts.importer import MOST_BYTES, MOST_CONTACTS, Entry, Importer, batches, placed
 from destination_activecampaign.contacts.importer import size_of as size_of_entry
 from destination_activecampaign.contacts.knowledge import Knowledge
 from destination_activecampaign.contacts.known import UNSUBSCRIBED, Contact
@@ -85,7 +86,14 @@ class Delivery:
         some_left = False
         for one in pendings:
             result = self._reduced(one)
-            if result is not None:
+            if (
+                isinstance(result, Rejection)
+                and len(one.rows) > 1
+                and any(said.change.only_leaves for said in one.rows)
+            ):
+                # What is against the others may not be against these.
+                self._in_background(self._singles, self._write_each_row, one)
+            elif result is not None:
                 self._end(one, result)
             elif entry := self._entry_of(one):
                 imported.append((one, entry))
@@ -139,7 +147,7 @@ class Delivery:
 
     def _account_ids(self, change: Change) -> dict[str, str]:
         """The ids of the accounts that a change names and that there are, by name in small letters."""
-        names = {*change.left_accounts, *([change.account.casefold()] if change.account else [])}
+        names = {*change.left_accounts, *([small_letters(change.account)] if change.account else [])}
         return {name: found for name in names if (found := self._directory.account_id(name))}
 
     def _reason_against(self, one: Pending) -> Rejection | None:
@@ -171,10 +179,10 @@ class Delivery:
         rest = [place for place in range(len(batch)) if place not in imported.malformed]
         if not imported.ended and rest:
             # Of a batch that was interrupted a part is written, and is so again.
-            imported = _placed(self._importer.write([batch[place][1] for place in rest]), rest, imported.malformed)
+            imported = placed(self._importer.write([batch[place][1] for place in rest]), rest, imported.malformed)
             rest = [place for place in rest if place not in imported.malformed]
         for place, why in imported.malformed.items():
-            self._end(batch[place][0], reasons.malformed(why, batch[place][0].change.texts))
+            self._end(batch[place][0], reasons.malformed(why))
         if not imported.ended:
             for place in rest:
                 self._in_background(self._singles, self._write_anew, batch[place][0])
@@ -292,15 +300,6 @@ class Delivery:
                 self._hand.fail(error)
 
         executor.submit(run)
-
-
-def _placed(imported: Imported, places: Sequence[int], malformed: Mapping[int, str]) -> Imported:
-    """What became of a part of a batch, as places in the whole of it."""
-    return replace(
-        imported,
-        failed=[places[place] for place in imported.failed],
-        malformed={**malformed, **{places[place]: why for place, why in imported.malformed.items()}},
-    )
 
 
 def _reason_of_lists(change: Change, refused: Mapping[str, str]) -> Rejection | None:

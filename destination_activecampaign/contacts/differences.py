@@ -5,6 +5,7 @@ from dataclasses import replace
 from typing import Any, NamedTuple
 
 from activecampaign_client.custom_fields import Definition
+from activecampaign_client.letter_case import small_letters
 from destination_activecampaign.catalog import Mode
 from destination_activecampaign.contacts.change import Change, Ending
 from destination_activecampaign.contacts.known import LEFT, SUBSCRIBED, UNSUBSCRIBED, Contact
@@ -89,7 +90,7 @@ def _association_left(change: Change, known: Contact, account_ids: Mapping[str, 
         account = ""
     if account:
         title = change.job_title
-        is_there = has is not None and has.account == account_ids.get(account.casefold())
+        is_there = has is not None and has.account == account_ids.get(small_letters(account))
         if is_there and (title is None or (has is not None and has.job_title == title)):
             account = None
     elif has is None:

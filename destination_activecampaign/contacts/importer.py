@@ -11,11 +11,12 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from typing import Any
 
 import orjson
+import requests
 
 from activecampaign_client.account import Account
 from activecampaign_client.answers import Answer, Request
@@ -143,14 +144,23 @@ class Durations:
 
 @dataclass
 class Imported:
-    """What became of a batch: `failed` are places in it that the importer took, and did not import, for no reason that
-    it gives; `malformed` those that it did not take, with what it says about each. `ids` are those of the contacts that
-    it did import, in no order. Where it did not `end`, nothing is known of any other."""
+    """What became of a batch: `failed` are places in it that the importer did not import, for no reason that it gives;
+    `malformed` those that it did not take, with what it says about each. `ids` are those of the contacts that it did
+    import, in no order. Where it did not `end`, nothing is known of any other."""
 
     ended: bool
     ids: list[str] = field(default_factory=list)
     failed: list[int] = field(default_factory=list)
     malformed: dict[int, str] = field(default_factory=dict)
+
+
+def placed(imported: Imported, places: Sequence[int], malformed: Mapping[int, str]) -> Imported:
+    """What became of a part of a batch, as places in the whole of it, beside what was `malformed` there already."""
+    return replace(
+        imported,
+        failed=[places[place] for place in imported.failed],
+        malformed={**malformed, **{places[place]: why for place, why in imported.malformed.items()}},
+    )
 
 
 class Importer:
@@ -194,12 +204,30 @@ class Importer:
             answer, sent_at = self._send([entries[place] for place in places])
             if answer.status < 300:
                 return self._result(answer, sent_at, entries, places, malformed)
+            if answer.status == requests.codes.request_entity_too_large:
+                return self._in_halves(entries, places, malformed)
             reasons = _malformed_in(answer)
             if not reasons:
                 break
             malformed.update((places[one], why) for one, why in reasons.items() if one < len(places))
         LOGGER.info("ActiveCampaign's importer takes %d contacts not together; each is sent on its own.", len(entries))
         return Imported(False, malformed=malformed)
+
+    def _in_halves(self, entries: Sequence[Entry], places: Sequence[int], malformed: Mapping[int, str]) -> Imported:
+        """What became of entries that are too large for one request, whatever is documented; of one alone, nothing."""
+        if len(places) == 1:
+            return Imported(True, failed=[*places], malformed=dict(malformed))
+        middle = len(places) // 2
+        halves = [
+            placed(self.write([entries[place] for place in half]), half, {})
+            for half in (places[:middle], places[middle:])
+        ]
+        return Imported(
+            all(half.ended for half in halves),
+            ids=[one for half in halves for one in half.ids],
+            failed=[place for half in halves for place in half.failed],
+            malformed={**malformed, **halves[0].malformed, **halves[1].malformed},
+        )
 
     def _send(self, entries: Sequence[Entry]) -> tuple[Answer, float]:
         body: dict[str, Any] = {"contacts": list(entries)}

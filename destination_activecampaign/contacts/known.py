@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
+from activecampaign_client.letter_case import small_letters
 from destination_activecampaign.contacts.change import Change
 
 # https://developers.activecampaign.com/reference/update-list-status-for-contact; 0 is unconfirmed.
@@ -14,7 +15,7 @@ LEFT = frozenset({UNSUBSCRIBED, BOUNCED})
 
 def key_of(email: str) -> str:
     """What an email address is compared by: that the API tells two by letter case is documented nowhere."""
-    return email.strip().casefold()
+    return small_letters(email.strip())
 
 
 class Association(NamedTuple):

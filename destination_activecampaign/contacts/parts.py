@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from activecampaign_client.custom_fields import UnknownOption, render
+from activecampaign_client.letter_case import small_letters
 from destination_activecampaign.cells import Rejected, identifier_of, items_of, text_of
 from destination_activecampaign.config import Config
 from destination_activecampaign.contacts import reasons
@@ -26,12 +27,23 @@ def email_of(value: Any) -> str:
     return email
 
 
+def tags_in(value: Any) -> dict[str, str]:
+    """The tags that a cell names, as `tags_of` has them. Raises Rejected for what is no text.
+
+    >>> tags_in('["VIP", " new "]'), tags_in("vip")
+    ({'vip': 'VIP', 'new': 'new'}, {'vip': 'vip'})
+    """
+    return tags_of(tuple(name for one in items_of(value) if (name := text_of(one).strip())))
+
+
 def is_email(text: str) -> bool:
     """
     >>> is_email("ann@example.com"), is_email("ann")
     (True, False)
     """
-    return len(text) <= _LONGEST_EMAIL and bool(_EMAIL.fullmatch(text)) and text.isprintable()
+    # U+FFFD stands for what somebody could not read.
+    is_readable = text.isprintable() and "\ufffd" not in text
+    return len(text) <= _LONGEST_EMAIL and bool(_EMAIL.fullmatch(text)) and is_readable
 
 
 class Parts:
@@ -68,14 +80,14 @@ class Parts:
 
     def tags(self, value: Any) -> dict[str, Any]:
         """Tags as `Change` has them: all that the contact is to have, or those that are added."""
-        names = tags_of(tuple(name for one in items_of(value) if (name := text_of(one).strip())))
-        for name in names.values():
-            self.check_tag(name)
+        names = self.known(tags_in(value))
         return {"whole_tags": names} if self._config.tags == "replace" else {"add_tags": names}
 
-    def check_tag(self, name: str) -> None:
-        if "tags" not in self._config.create_missing and not self._directory.has_tag(name):
+    def known(self, tags: Mapping[str, str]) -> Mapping[str, str]:
+        """The same tags, if there may be such."""
+        if "tags" not in self._config.create_missing and not all(map(self._directory.has_tag, tags)):
             raise Rejected(reasons.UNKNOWN_TAG)
+        return tags
 
     def lists(self, value: Any) -> dict[str, bool]:
         """Whether the contact is to be subscribed, by list id."""
@@ -102,7 +114,7 @@ class Parts:
         """Whether a status of a list means that the contact is subscribed; None does."""
         if value is None:
             return True
-        status = _STATUSES.get(identifier_of(value).casefold())
+        status = _STATUSES.get(small_letters(identifier_of(value)))
         if status is None:
             raise Rejected(value_invalid("The status of a list is subscribe or unsubscribe, 1 or 2, true or false."))
         return status

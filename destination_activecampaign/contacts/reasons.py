@@ -3,8 +3,6 @@
 No sentence has a value of a row: it stands in the log, too.
 """
 
-from collections.abc import Iterable
-
 from activecampaign_client.answers import Answer, codes_in, said_by
 from destination_activecampaign.reasons import api_refused
 from destination_activecampaign.rejections import Rejection
@@ -41,23 +39,19 @@ AMBIGUOUS_FIELD = Rejection(
 )
 
 
-def malformed(said: str, sent: Iterable[str]) -> Rejection:
+def malformed(said: str) -> Rejection:
     """What the importer says of a contact that it does not take."""
-    return EMAIL_INVALID if "email" in said else api_refused(said, 400, sent)
+    return EMAIL_INVALID if "email" in said else api_refused(said, 400)
 
 
-# What the API calls its refusals of a contact, as documented and as seen:
-# https://developers.activecampaign.com/reference/errors
-_BY_CODE = {
-    "email_invalid": EMAIL_INVALID,
-    "duplicate": EMAIL_TAKEN,
-}
+def refused(answer: Answer) -> Rejection:
+    """Why the API refused a write (400, 404, 409, 413, 422): by its code, else in its own words.
 
-
-def refused(answer: Answer, sent: Iterable[str]) -> Rejection:
-    """Why the API refused a write (400, 404, 409, 422), by its code, else in its own words without what was sent."""
+    Codes as documented and as seen: https://developers.activecampaign.com/reference/errors
+    """
     if answer.request.path.partition("/")[0] in ("contact", "contacts"):
-        for code in codes_in(answer):
-            if code in _BY_CODE:
-                return _BY_CODE[code]
-    return api_refused(said_by(answer), answer.status, sent)
+        if "email_invalid" in codes_in(answer):
+            return EMAIL_INVALID
+        if "duplicate" in codes_in(answer, about="email"):
+            return EMAIL_TAKEN
+    return api_refused(said_by(answer), answer.status)

@@ -5,14 +5,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from activecampaign_client.letter_case import small_letters
 from destination_activecampaign.catalog import Mode, Target
-from destination_activecampaign.cells import Rejected, identifier_of, text_of
+from destination_activecampaign.cells import Rejected, half_character, identifier_of, text_of
 from destination_activecampaign.columns import Columns, Field
 from destination_activecampaign.config import Config
 from destination_activecampaign.contacts import reasons
-from destination_activecampaign.contacts.change import Change, Ending, tags_of
+from destination_activecampaign.contacts.change import Change, Ending
 from destination_activecampaign.contacts.objects import CONTACT_OBJECTS
-from destination_activecampaign.contacts.parts import Parts, email_of
+from destination_activecampaign.contacts.parts import Parts, email_of, tags_in
 from destination_activecampaign.directory import Directory
 from destination_activecampaign.pyairbyte import Restored
 from destination_activecampaign.rejections import Rejection
@@ -59,6 +60,8 @@ class RowReader:
     def read(self, row: Mapping[str, Any]) -> Meaning | Rejection:
         """What a row says. Raises ApiError where something that it names cannot be looked up."""
         try:
+            if mended := self._columns.mended_in(row):
+                return reasons.EMAIL_INVALID if "email" in mended else half_character(*mended.values())
             found = self._columns.read(self._restored.row(row))
             return self._meaning({field.name: (field, value) for field, value in found.items()})
         except Rejected as rejected:
@@ -76,7 +79,7 @@ class RowReader:
             mode=self._target.mode,
         )
         if self._target.object == "contact_tags":
-            return Meaning(self._with_tag(change, said.get("tag")))
+            return Meaning(self._with_tags(change, said.get("tag")))
         if self._target.object == "contact_lists":
             return Meaning(self._with_list(change, said.get("list"), said.get("status")))
         if self._target.object == "account_contacts":
@@ -131,14 +134,13 @@ class RowReader:
             tuple(new_options),
         )
 
-    def _with_tag(self, change: Change, value: Any) -> Change:
-        name = text_of(value).strip() if value is not None else ""
-        if not name:
+    def _with_tags(self, change: Change, value: Any) -> Change:
+        tags = tags_in(value)
+        if not tags:
             raise Rejected(reasons.TAG_MISSING)
         if self._is_deletion:
-            return replace(change, remove_tags=frozenset({name.casefold()}))
-        self._parts.check_tag(name)
-        return replace(change, add_tags=tags_of((name,)))
+            return replace(change, remove_tags=frozenset(tags))
+        return replace(change, add_tags=self._parts.known(tags))
 
     def _with_list(self, change: Change, value: Any, status: Any) -> Change:
         wanted = {self._parts.list(value): not self._is_deletion and self._parts.status(status)}
@@ -150,7 +152,7 @@ class RowReader:
         if not named:
             raise Rejected(reasons.ACCOUNT_MISSING)
         if self._is_deletion:
-            return replace(change, left_accounts=frozenset({named.casefold()}))
+            return replace(change, left_accounts=frozenset({small_letters(named)}))
         declared = {field.name for field in self._columns.declared.values()}
         if job is None and not (self._config.null_values == "clear" and "jobTitle" in declared):
             return replace(change, account=self._parts.account(name))

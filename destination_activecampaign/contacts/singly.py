@@ -1,11 +1,11 @@
 """Writes to one contact at a time, for what the importer cannot do, and to learn why it did not."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any
 
 from activecampaign_client.account import Account
-from activecampaign_client.answers import Answer, Request
+from activecampaign_client.answers import Answer, Request, said_by
 from activecampaign_client.custom_fields import value_of
 from activecampaign_client.page import objects_in
 from destination_activecampaign.cells import Rejected
@@ -101,7 +101,7 @@ class SingleWriter:
                 if not is_same(fields.get(one), text, stored.get(one))
             ]
         if others:
-            raise Rejected(not_written(others))
+            raise Rejected(not_written(others, said_by(answer)))
 
     # ---- what belongs to it
 
@@ -173,10 +173,12 @@ class SingleWriter:
             may_be_gone=may_be_gone,
             # Every one of them is known by the email address, or by what it connects.
             repeatable=True,
+            # They answer under the key that they are sent.
+            record_key=next(iter(body or {}), ""),
         )
         answer = self._account.send(request)
         if answer.status >= 300 and not (may_be_gone and answer.is_gone):
-            raise Rejected(reasons.refused(answer, _texts_in(body)))
+            raise Rejected(reasons.refused(answer))
         return answer
 
 
@@ -189,15 +191,3 @@ def _others(wanted: Mapping[str, Any], shown: Mapping[str, Any]) -> list[str]:
     """What an association is not as it was to be written."""
     names = wanted.keys() - {"contact"}
     return sorted(name for name in names if str(shown.get(name) or "") != str(wanted[name]))
-
-
-def _texts_in(value: Any) -> Iterable[str]:
-    """What was sent, so that no sentence repeats it."""
-    if isinstance(value, Mapping):
-        for part in value.values():
-            yield from _texts_in(part)
-    elif isinstance(value, list):
-        for part in value:
-            yield from _texts_in(part)
-    elif isinstance(value, str):
-        yield value

@@ -178,4 +178,4 @@ class EventsWriter:
 
 
 def _rejection(refused: Refused) -> Rejection:
-    return api_refused(refused.said, refused.status, ())
+    return api_refused(refused.said, refused.status)

@@ -6,6 +6,7 @@ from typing import Any
 
 from activecampaign_client.account import Account
 from activecampaign_client.answers import Answer, Request, codes_in, said_by
+from activecampaign_client.letter_case import small_letters
 from activecampaign_client.page import total_of
 from destination_activecampaign.catalog import Mode, ObjectType, Target
 from destination_activecampaign.cells import Rejected, text_of
@@ -17,7 +18,7 @@ from destination_activecampaign.records.change import Change, Record
 from destination_activecampaign.records.custom_values import CustomValues, custom_value
 from destination_activecampaign.records.kind import Gone
 from destination_activecampaign.records.owners import owner_of
-from destination_activecampaign.records.sending import Requests, object_in, texts_in
+from destination_activecampaign.records.sending import Requests, object_in
 from destination_activecampaign.same import is_same
 from destination_activecampaign.writer import Outcome
 
@@ -90,7 +91,7 @@ class Accounts:
         return dict(values)
 
     def key_of(self, values: Mapping[str, Any]) -> str:
-        return str(values.get("name") or "").strip().casefold()
+        return small_letters(str(values.get("name") or "").strip())
 
     # ---- what the account has
 
@@ -140,7 +141,7 @@ class Accounts:
         if "duplicate" in codes_in(answer):
             return self._found(change)
         if answer.status >= 300:
-            raise Rejected(api_refused(said_by(answer), answer.status, texts_in(body)))
+            raise Rejected(api_refused(said_by(answer), answer.status))
         return self._confirmed(answer, change.values, entries, {}), Outcome.CREATED
 
     def _found(self, change: Change) -> tuple[Record, Outcome]:
@@ -165,7 +166,7 @@ class Accounts:
         if answer.status == 404:
             raise Gone
         if answer.status >= 300:
-            raise Rejected(api_refused(said_by(answer), answer.status, texts_in(body)))
+            raise Rejected(api_refused(said_by(answer), answer.status))
         updated = self._confirmed(answer, values, entries, record.values)
         if updated.key != record.key:
             self._directory.forget_account(record.key, record.id)

@@ -10,6 +10,7 @@ from typing import Any
 from activecampaign_client.account import Account
 from activecampaign_client.answers import Answer, Request
 from activecampaign_client.errors import ApiError
+from activecampaign_client.letter_case import small_letters
 from activecampaign_client.page import total_of
 from activecampaign_client.values import write_cents
 from destination_activecampaign.catalog import Mode, ObjectType, Target
@@ -175,7 +176,7 @@ class Deals:
             # Stages outlive their pipelines (recorded).
             rows = [row for row in rows if str(row.get("group")) in ({within} if within else pipelines)]
         ids = [str(row["id"]) for row in rows if str(row["id"]) == name] or [
-            str(row["id"]) for row in rows if str(row.get("title")).strip().casefold() == name.casefold()
+            str(row["id"]) for row in rows if small_letters(str(row.get("title")).strip()) == small_letters(name)
         ]
         if len(ids) != 1:
             raise Rejected(why)
@@ -322,7 +323,7 @@ def _cents(given: Any) -> int | None:
 
 
 def _status(given: Any) -> str | None:
-    name = identifier_of(given).casefold()
+    name = small_letters(identifier_of(given))
     if name and name not in _STATUSES:
         raise Rejected(value_invalid("The status of a deal is open, won or lost, or 0, 1 or 2."))
     return _STATUSES.get(name)

@@ -1,6 +1,6 @@
 """How records are asked for and written."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from activecampaign_client.account import Account
@@ -35,7 +35,7 @@ class Requests:
         if answer.status == 404 and method != "POST":
             raise Gone
         if answer.status >= 300:
-            raise Rejected(api_refused(said_by(answer), answer.status, texts_in(body)))
+            raise Rejected(api_refused(said_by(answer), answer.status))
         return answer
 
     def answered(self, method: str, path: str, body: Any = None, *, repeatable: bool = True) -> Answer:
@@ -51,15 +51,3 @@ def object_in(answer: Answer | Mapping[str, Any] | None, key: str) -> Mapping[st
     """The object under a key of an answer's body; {} where there is none."""
     body = answer.body if isinstance(answer, Answer) else answer
     return next(iter(objects_in(body, key)), {})
-
-
-def texts_in(value: Any) -> Iterator[str]:
-    """What was sent, so that no sentence repeats it."""
-    if isinstance(value, Mapping):
-        for part in value.values():
-            yield from texts_in(part)
-    elif isinstance(value, list):
-        for part in value:
-            yield from texts_in(part)
-    elif isinstance(value, str):
-        yield value

@@ -122,7 +122,7 @@ def test_a_file_is_written_and_the_second_call_changes_nothing(project: Project)
         SELECT email, first_name, stone AS favourite_mineral, seats::DECIMAL(30, 10) AS custom_number_of_seats,
             visited::DATE AS date_of_first_visit, meeting::TIMESTAMPTZ AS next_appointment,
             string_split(interests, ';') AS interests, string_split(labels, ';') AS tags,
-            12345678901234567890.500::DECIMAL(38, 9) AS phone
+            12345678901234567890.500::DECIMAL(38, 9) AS phone, 0.1::FLOAT AS last_name
         FROM '{file}'
     """  # noqa: S608
     first = project.activate(query)
@@ -130,6 +130,7 @@ def test_a_file_is_written_and_the_second_call_changes_nothing(project: Project)
     assert counts(first) == {"rows": 2, "created": 2}
     assert "Nothing changed" not in first
     assert project.contact("ann@example.com")["firstName"] == "Ann"
+    assert project.contact("ann@example.com")["lastName"] == "0.1"
     assert project.contact("ann@example.com")["phone"] == "12345678901234567890.5"
     assert project.tags("ann@example.com") == {"One", "Two"}
     values = project.values("ann@example.com")

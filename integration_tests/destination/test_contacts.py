@@ -13,6 +13,7 @@ from activecampaign_client.errors import ApiError
 from destination_activecampaign.catalog import Mode
 from destination_activecampaign.contacts import delivery
 from destination_activecampaign.contacts.differences import difference
+from destination_activecampaign.rejections import Rejection
 from destination_activecampaign.writer import Row
 from emulator import Account, Emulator
 from integration_tests.destination.contacts import QUICK, Has, World, Written, target_of
@@ -79,6 +80,21 @@ def test_only_what_differs_is_written(world):
     assert b"gold" not in request.body
     assert b"firstName" not in request.body
     assert world.has("ann@example.com").values == {"plan": "gold", "size": "4"}
+
+
+def test_what_differs_in_more_than_letter_case_is_not_the_same(world):
+    world.account.add_tag("Strasse")
+    world.account.add_list("Gass")
+    world.account.insert("accounts", name="Gross AG")
+    world.add("gross@example.com", tags=[], lists={"News": "1"})
+    given = rows("groß@example.com", "gross@example.com", firstName="One", tags=["Straße"], account="Groß AG")
+    given[1] |= {"firstName": "Two", "tags": ["STRASSE"], "account": "GROSS AG"}
+    assert world.write(given, create_missing={"tags", "accounts"}) == ["created", "updated"]
+    one, two = world.has("groß@example.com"), world.has("gross@example.com")
+    assert (one.names[0], one.tags, one.account) == ("One", {"Straße"}, "Groß AG")
+    assert (two.names[0], two.tags, two.account) == ("Two", {"Strasse"}, "Gross AG")
+    assert world.write(given, create_missing={"tags", "accounts"}) == ["unchanged", "unchanged"]
+    assert world.write(rows("gross@example.com", lists=["Gaß"])) == ["unknown_list"]
 
 
 def test_values_in_the_form_that_pyairbytes_cache_gives_them_are_understood(world):
@@ -298,6 +314,34 @@ def test_whoever_is_excluded_or_has_bounced_can_still_leave(world):
         assert {has.lists["News"] for has in world.contacts().values()} == {"2"}
 
 
+@pytest.mark.parametrize("beside", [False, True], ids=["alone", "beside another row"])
+def test_tags_are_taken_away_from_whoever_is_excluded_or_has_bounced(world, beside):
+    world.account.insert("exclusions", matchPhrase="ann@example.com", matchType="exact", channel="all", lists=[])
+    world.add("ann@example.com", tags=["vip", "old"], lists={"News": "1"})
+    world.add("bob@example.com", tags=["vip", "old"], lists={"News": "1"}, bounced_hard="1")
+    emails = ["ann@example.com", "bob@example.com"]
+    no_tags = target_of([{}], "contact_tags", Mode.SOFT_DELETE)
+    given = [(no_tags, {"email": email, "tag": "Old"}) for email in emails]
+    expected = ["updated", "updated"]
+    if beside:
+        names = target_of([{"email": "", "firstName": ""}])
+        given += [(names, {"email": email, "firstName": "New"}) for email in emails]
+        leaves = target_of([{"email": "", "list": "", "status": ""}], "contact_lists")
+        given += [(leaves, {"email": email, "list": "News", "status": "unsubscribe"}) for email in emails]
+        expected += ["excluded", "bounced", "updated", "updated"]
+    assert world.sync(given).codes == expected
+    assert [(has.names[0], has.tags) for has in world.contacts().values()] == [("", {"vip"})] * 2
+    assert {has.lists["News"] for has in world.contacts().values()} == {"2" if beside else "1"}
+
+
+def test_tags_that_replace_can_be_fewer_for_whoever_has_bounced(world):
+    world.add("bob@example.com", tags=["vip", "old"], bounced_hard="1")
+    assert world.write([{"email": "bob@example.com", "tags": ["vip"]}], tags="replace") == ["updated"]
+    assert world.has("bob@example.com").tags == {"vip"}
+    assert world.write([{"email": "bob@example.com", "tags": ["lead"]}], tags="replace") == ["bounced"]
+    assert world.has("bob@example.com").tags == {"vip"}
+
+
 def test_rows_of_one_contact_are_one_write_and_the_last_value_of_each_column_wins(world):
     given = [
         {"email": "ann@example.com", "firstName": "A", "lastName": "Lee"},
@@ -397,6 +441,50 @@ def test_what_the_importer_leaves_out_and_a_single_write_does_not_is_written(wor
     given = rows(*EMAILS, "last@example.com", firstName="Ann", tags=["vip"], lists=["News"])
     assert world.write(given) == ["created"] * 31
     assert world.has("last@example.com") == world.has(EMAILS[0])
+
+
+def test_contacts_that_are_too_large_together_are_written_and_one_that_is_so_alone_is_rejected(world):
+    world.emulator.settings.patch({"body_bytes": 2000})
+    given = rows(*EMAILS, firstName="Ann") + rows("large@example.com", firstName="x" * 2000)
+    written = world.sync([(target_of(given), row) for row in given])
+    assert written.codes == ["created"] * 30 + ["api_refused"]
+    assert written.results[-1] == Rejection("api_refused", "ActiveCampaign refused the row (HTTP 413).")
+    assert set(world.contacts()) == set(EMAILS)
+    # Nobody else is written one by one.
+    assert world.writes.count("POST contact/sync") == 1
+
+
+@pytest.mark.parametrize(
+    ("error", "expected"),
+    [
+        ({"code": "duplicate", "source": {"pointer": "/data/attributes/email"}}, "exists"),
+        ({"code": "duplicate", "source": {"pointer": "/data/attributes/phone"}}, "api_refused"),
+        ({"code": "duplicate"}, "api_refused"),
+        ({"code": "email_invalid", "source": {"pointer": "/data/attributes/email"}}, "email_invalid"),
+    ],
+)
+def test_a_refusal_is_about_the_address_where_it_says_so(world, error, expected):
+    body = json.dumps({"errors": [{"title": "Taken by bob@example.com", **error}]})
+    world.emulator.settings.patch({"faults": [fault("422", "/contact/sync", body=body)]})
+    given = rows("ann@example.com", firstName="Ann")
+    [refused] = world.sync([(target_of(given), row) for row in given], run_automations=True).results
+    assert isinstance(refused, Rejection)
+    assert refused.code == expected
+    assert "bob" not in refused.sentence
+    assert refused.detail == ("Taken by bob@example.com" if expected == "api_refused" else "")
+
+
+@pytest.mark.parametrize("body", [{"errors": [{"title": "Ann is busy"}]}, {"message": "Ann is busy"}, {}])
+def test_an_answer_without_the_contact_is_asked_for_again_and_rejects_it_in_the_end(world, body):
+    said = fault("200", "/contact/sync", times=4, body=json.dumps(body))
+    world.emulator.settings.patch({"faults": [said]})
+    given = rows("ann@example.com", firstName="Ann")
+    [rejected] = world.sync([(target_of(given), row) for row in given], run_automations=True).results
+    assert isinstance(rejected, Rejection)
+    assert (rejected.code, rejected.detail) == ("not_written", "Ann is busy" if body else "")
+    said = fault("200", "/contact/sync", times=1, body=json.dumps(body))
+    world.emulator.settings.patch({"faults": [said]})
+    assert world.write(given, run_automations=True) == ["created"]
 
 
 @pytest.mark.parametrize("reason", [{"contact": 2, "failureReason": "Field 'email' not found"}, "Contact 2: no email"])

@@ -2,7 +2,7 @@
 
 import contextlib
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -65,8 +65,8 @@ def run(database: duckdb.DuckDBPyConnection, text: str, stream: str) -> Result:
         names = [name for name, *_ in description]
         twice = next(name for name in names if names.count(name) > 1)
         raise Problem(f"QUERY has two columns that are called {twice}: give one of them another name with AS.")
-    texts = [place for place, (_, kind, *_) in enumerate(description) if str(kind) == "JSON"]
-    return Result(stream, types, _chunks(database, texts))
+    readings = {place: read for place, (_, kind, *_) in enumerate(description) if (read := rows.reading_of(kind))}
+    return Result(stream, types, _chunks(database, readings))
 
 
 def _execute(database: duckdb.DuckDBPyConnection, text: str) -> list[Any]:
@@ -79,11 +79,13 @@ def _execute(database: duckdb.DuckDBPyConnection, text: str) -> list[Any]:
     return database.description or []
 
 
-def _chunks(database: duckdb.DuckDBPyConnection, json_columns: list[int]) -> Iterator[list[tuple[Any, ...]]]:
+def _chunks(
+    database: duckdb.DuckDBPyConnection, readings: Mapping[int, Callable[[Any], Any]]
+) -> Iterator[list[tuple[Any, ...]]]:
     while chunk := _done(database, lambda: database.fetchmany(ROWS_PER_STATE)):
-        if json_columns:
+        if readings:
             chunk = [
-                tuple(rows.parsed(value) if place in json_columns else value for place, value in enumerate(row))
+                tuple(readings[place](value) if place in readings else value for place, value in enumerate(row))
                 for row in chunk
             ]
         yield chunk

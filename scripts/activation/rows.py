@@ -6,8 +6,9 @@ https://docs.airbyte.com/platform/understanding-airbyte/airbyte-protocol
 import base64
 import json
 import math
+import struct
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import date, datetime, timezone
 from datetime import time as time_of_day
 from decimal import Decimal
@@ -95,6 +96,37 @@ def plain(value: Any) -> Any:
 def _digits(number: Decimal) -> str:
     digits = f"{number:f}"
     return digits.rstrip("0").rstrip(".") if "." in digits else digits
+
+
+def reading_of(kind: Any) -> Callable[[Any], Any] | None:
+    """What makes of values of a type what they say, where DuckDB's Python does not; None where it does.
+
+    `kind` is the type as DuckDB describes a column. JSON comes as a text, and a FLOAT, which has 32 bits, as a number
+    of 64 with more digits than it had; both may be in lists and structs.
+    """
+    if str(kind) == "JSON":
+        return parsed
+    if kind.id == "float":
+        return shortest
+    if kind.id in ("list", "array"):
+        read = reading_of(dict(kind.children)["child"])
+        return read and (lambda value: value and [read(one) for one in value])
+    if kind.id == "struct" and (members := {name: read for name, one in kind.children if (read := reading_of(one))}):
+        return lambda value: value and {**value, **{name: read(value[name]) for name, read in members.items()}}
+    return None
+
+
+def shortest(number: float | None) -> float | None:
+    """A number of 32 bits with no more digits than tell it from all others of 32 bits.
+
+    >>> shortest(0.10000000149011612), shortest(16777216.0), shortest(3.4028234663852886e38)
+    (0.1, 16777216.0, 3.4028235e+38)
+    """
+    if number is None or not math.isfinite(number):
+        return number
+    # 9 digits are always enough.
+    texts = (f"{number:.{digits}g}" for digits in range(1, 10))
+    return next(float(text) for text in texts if struct.unpack("f", struct.pack("f", float(text)))[0] == number)
 
 
 def parsed(text: str | None) -> Any:

@@ -695,6 +695,12 @@ def test_given_what_a_field_does_not_offer_when_rendered_then_unknown_option(of)
     assert error.value.choices == ("Chess", "Go")
 
 
+def test_given_a_value_that_differs_in_more_than_letter_case_when_rendered_then_unknown_option():
+    assert render(of_kind("radio", ("Straße",)), "STRAßE") == "Straße"
+    with pytest.raises(UnknownOption):
+        render(of_kind("radio", ("Straße",)), "Strasse")
+
+
 @pytest.mark.parametrize("value", ["YES", ["Cricket", "YES"]])
 def test_given_a_value_that_can_mean_two_options_when_rendered_then_refused(value):
     kind = "radio" if isinstance(value, str) else "checkbox"

@@ -1,5 +1,6 @@
 """What writing needs of the client: refusals as answers, requests that may be repeated, a second budget, bodies."""
 
+from dataclasses import replace
 from itertools import pairwise
 
 import pytest
@@ -41,7 +42,7 @@ def sent(time: VirtualTime, account: Account, request: Request) -> Answer | ApiE
     return found[0]
 
 
-@pytest.mark.parametrize("status", [400, 404, 409, 422])
+@pytest.mark.parametrize("status", [400, 404, 409, 413, 422])
 def test_a_refusal_is_an_answer_to_whoever_is_ready_for_it(status):
     ready = Request("contact/sync", method="POST", may_be_refused=True)
     assert judged(status, {"errors": []}, ready).action is Action.ACCEPT
@@ -71,6 +72,42 @@ def test_what_may_be_written_twice_is_sent_again_after_a_connection_broke(reques
     came = sent(time, account, request_)
     assert isinstance(came, Answer)
     assert len(transport.requests) == 2
+
+
+ODD = [{"errors": [{"title": "Ann Lee is busy"}]}, {"message": "Ann Lee is busy"}, {}]
+
+
+@pytest.mark.parametrize("body", ODD)
+def test_an_answer_without_what_was_written_is_asked_for_again(body, caplog):
+    time = VirtualTime()
+    caplog.set_level("INFO")
+    account, _ = account_at(time, (200, body), (201, body), (200, {"contact": {"id": "1"}}))
+    request = Request("contact/sync", method="POST", repeatable=True, may_be_refused=True, record_key="contact")
+    came = sent(time, account, request)
+    assert isinstance(came, Answer)
+    assert came.body == {"contact": {"id": "1"}}
+    assert "answered POST /api/3/contact/sync without contact." in caplog.text
+    assert "Ann" not in caplog.text
+
+
+@pytest.mark.parametrize("body", ODD)
+def test_whoever_is_ready_for_a_refusal_gets_such_an_answer_in_the_end(body):
+    time = VirtualTime()
+    account, _ = account_at(time, *[(200, body)] * 4)
+    request = Request("contact/sync", method="POST", repeatable=True, may_be_refused=True, record_key="contact")
+    came = sent(time, account, request)
+    assert isinstance(came, Answer)
+    assert came.body == body
+    account, _ = account_at(time, *[(200, body)] * 4)
+    assert "without contact. It was tried 4 times." in str(sent(time, account, replace(request, may_be_refused=False)))
+
+
+def test_what_may_not_be_written_twice_is_not_for_an_odd_answer():
+    time = VirtualTime()
+    account, transport = account_at(time, (200, {}))
+    came = sent(time, account, Request("notes", method="POST", record_key="note"))
+    assert isinstance(came, Answer)
+    assert len(transport.requests) == 1
 
 
 def test_what_may_not_be_written_twice_is_not():
@@ -136,6 +173,13 @@ def test_codes_of_a_refusal():
     body = {"errors": [{"title": "Contact Email Address is not valid.", "code": "email_invalid"}, {"title": "x"}, "y"]}
     assert codes_in(answer(422, body)) == ["email_invalid"]
     assert codes_in(answer(422, {"errors": "Bulk operation failed."})) == []
+    about = [
+        {"code": "duplicate", "source": {"pointer": "/data/attributes/email"}},
+        {"code": "field_invalid", "source": {"type": "pointer", "value": "/data/attributes/phone"}},
+        {"code": "field_missing", "source": "email"},
+    ]
+    assert codes_in(answer(422, {"errors": about}), about="email") == ["duplicate"]
+    assert codes_in(answer(422, {"errors": about}), about="phone") == ["field_invalid"]
     assert codes_in(answer(422, b"<html>")) == []
 
 

@@ -34,7 +34,7 @@ class Echoed(list[str]):
     """The lines that went back, and a ledger that echoes into it."""
 
     def ledger(self, **settings: Any) -> Ledger:
-        return Ledger(self.append, **{"stops_at_rejected": False, **settings})
+        return Ledger(self.append, [PEOPLE, ORDERS], **{"stops_at_rejected": False, **settings})
 
     @property
     def stats(self) -> list[tuple[float, float]]:
@@ -104,6 +104,27 @@ def test_each_row_is_counted_in_one_state(echoed: Echoed) -> None:
     assert echoed.stats == [(2.0, 1.0), (3.0, 2.0), (0.0, 0.0)]
 
 
+def test_rows_that_no_state_is_about_are_counted_once_in_the_next_one(echoed: Echoed) -> None:
+    ledger = echoed.ledger()
+
+    def stray(name: str) -> None:
+        ledger.settle((name, None), ledger.take((name, None)), rejected=True)
+
+    stray("")
+    person = ledger.take(PEOPLE)
+    ledger.hold(stream_state("people"))
+    stray("")
+    stray("strange")
+    ledger.hold(stream_state("orders"))
+    stray("strange")
+    ledger.hold(stream_state("strange"))
+    stray("")
+    ledger.hold(global_state())
+    ledger.settle(PEOPLE, person)
+    ledger.hold(stream_state("people"))
+    assert echoed.stats == [(2.0, 1.0), (2.0, 2.0), (1.0, 1.0), (1.0, 1.0), (0.0, 0.0)]
+
+
 def test_a_row_rejected_early_counts_for_its_own_state(echoed: Echoed) -> None:
     ledger = echoed.ledger()
     first = ledger.take(PEOPLE)
@@ -158,7 +179,9 @@ def test_before_a_rejected_row_states_go_back_where_that_is_to_fail(echoed: Echo
 
 def test_rejected_rows_are_safe_before_a_state_goes_back() -> None:
     happened: list[str] = []
-    ledger = Ledger(lambda _: happened.append("echo"), stops_at_rejected=False, keep=lambda: happened.append("keep"))
+    ledger = Ledger(
+        lambda _: happened.append("echo"), [PEOPLE], stops_at_rejected=False, keep=lambda: happened.append("keep")
+    )
     row = ledger.take(PEOPLE)
     ledger.hold(stream_state("people"))
     ledger.settle(PEOPLE, row, rejected=True)

@@ -62,6 +62,19 @@ def state(**content: Any) -> State:
     return found
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        b'{"type":"RECORD","record":{"stream":"people","data":{"email":"m\xfcller@example.com"}}}',
+        b'{"record":{"stream":"people","data":{"n":12345678901234567890,"m\xfc":1}},"type":"RECORD"}',
+        b'{"type":"RECORD","record":{"stream":"people","data":{"name":"\xed\xa0\x80"}}}',
+    ],
+)
+def test_a_row_of_bytes_that_are_no_utf_8_cannot_be_read(text: bytes) -> None:
+    found = read(text)
+    assert found == Unreadable(text.decode("utf-8", "surrogateescape"), "RECORD")
+
+
 DESCRIBED = {"stream_descriptor": {"name": "people", "namespace": None}, "stream_state": {"at": 1}}
 
 

@@ -45,6 +45,14 @@ def test_a_line_says_which_row_and_why(tmp_path: Path) -> None:
     ]
 
 
+def test_what_the_api_says_stands_beside_the_row(tmp_path: Path) -> None:
+    refused = Rejection("api_refused", "ActiveCampaign refused the row (HTTP 422).", detail="Ann Lee has this phone")
+    rejected(tmp_path).add("people", "contacts", None, refused, {})
+    assert lines(tmp_path)[0]["message"] == (
+        "ActiveCampaign refused the row (HTTP 422). It says: Ann Lee has this phone."
+    )
+
+
 def test_proving_leaves_an_empty_folder(tmp_path: Path) -> None:
     rejected(tmp_path / "folder").prove()
     assert list((tmp_path / "folder").iterdir()) == []

@@ -227,7 +227,11 @@ def test_a_row_of_a_stream_that_is_not_in_the_catalog_is_rejected_and_costs_no_o
 def test_a_row_that_cannot_be_read_is_rejected_with_its_text(tmp_path: Path) -> None:
     running = Running(rejected_records=str(tmp_path))
     running.sync.receive(b'{"type":"RECORD","record":{"stream":"people","data":{"email":"an')
+    running.row(email="ann@example.com")
+    running.state()
+    running.state()
     running.end()
+    assert running.said.stats == [(2.0, 1.0), (0.0, 0.0)]
     [kept] = [json.loads(line) for line in (tmp_path / "rejected.jsonl").read_text().splitlines()]
     assert (kept["stream"], kept["code"]) == (None, "unreadable")
     assert kept["row"] == '{"type":"RECORD","record":{"stream":"people","data":{"email":"an'

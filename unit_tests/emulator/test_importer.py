@@ -247,6 +247,14 @@ def test_given_a_large_body_then_the_limit_counts_bytes(blank: Client, most: int
     assert blank.session.post(url, data=body, timeout=5).status_code == expected
 
 
+def test_given_a_body_that_the_web_server_does_not_let_pass_then_413_and_nothing_is_queued(blank: Client) -> None:
+    blank.emulator.settings.body_bytes = 200
+    refused = send(blank, rows(20))
+    assert (refused.status_code, refused.headers["Content-Type"]) == (413, "text/html; charset=UTF-8")
+    assert blank.json("import/bulk_import") == {"outstanding": [], "recentlyCompleted": []}
+    assert send(blank, rows(2)).status_code == 200
+
+
 def test_given_a_hundred_imports_in_a_minute_then_the_next_is_400_until_the_minute_is_over(blank: Client) -> None:
     blank.emulator.settings.import_seconds = 600
     assert [send(blank, rows(2)).status_code for _ in range(100)] == [200] * 100

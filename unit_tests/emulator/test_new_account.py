@@ -96,6 +96,8 @@ def test_given_texts_when_looked_up_in_whatever_case_then_the_rows_of_now_are_fo
     assert (store.rows_with("tag", "rED", folded=True), store.rows_with("tag", "rED")) == ([0], [])
     account.update("tags", red, tag="ÉTÉ")
     assert (store.rows_with("tag", "red", folded=True), store.rows_with("tag", "été", folded=True)) == ([], [0])
+    account.update("tags", red, tag="Straße")
+    assert (store.rows_with("tag", "STRASSE", folded=True), store.rows_with("tag", "STRAßE", folded=True)) == ([], [0])
     assert store.rows_with("created_by", "") == [0]
 
 

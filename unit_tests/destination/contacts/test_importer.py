@@ -11,6 +11,7 @@ from destination_activecampaign.contacts.exclusions import Rules
 from destination_activecampaign.contacts.importer import (
     MOST_BYTES,
     Durations,
+    Imported,
     Importer,
     batches,
     entry_of,
@@ -172,6 +173,19 @@ def test_a_refusal_that_names_nobody_is_no_end():
     found = []
     server.time.run(lambda: found.append(server.importer().write(ENTRIES)))
     assert (found[0].ended, found[0].malformed) == (False, {})
+
+
+def test_a_batch_that_is_too_large_is_sent_in_halves():
+    malformed = {"failureReasons": [{"contact": 1, "failureReason": "Field 'tags' incorrect format"}]}
+    # The first is malformed, and the last is too large on its own.
+    server = Server(1, (413, b"<html>"), (400, malformed), (413, b""), (200, {"batchId": "0"}), (413, b"<html>"))
+    server.queued.append(0.0)
+    found = []
+    entries = [ENTRIES[0], {"email": "dan@example.com"}, ENTRIES[2]]
+    server.time.run(lambda: found.append(server.importer().write(entries)))
+    emails = [[one["email"].partition("@")[0] for one in body["contacts"]] for body in server.bodies]
+    assert emails == [["ann", "dan", "eve"], ["ann"], ["dan", "eve"], ["dan"], ["eve"]]
+    assert found == [Imported(True, ids=["1"], failed=[2], malformed={0: "Field 'tags' incorrect format"})]
 
 
 def test_single_contacts_keep_to_their_own_limit():

@@ -1,11 +1,13 @@
 """What a row says."""
 
 import logging
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
 
 from activecampaign_client.account import Account
+from destination_activecampaign import messages
 from destination_activecampaign.catalog import Mode, Target
 from destination_activecampaign.config import Config
 from destination_activecampaign.contacts.change import Change, Ending
@@ -46,7 +48,7 @@ ANSWERS: dict[str, Said] = {
 
 
 def read(
-    row: dict[str, Any],
+    row: Mapping[str, Any],
     object_: str = "contacts",
     mode: Mode = Mode.UPSERT,
     key: tuple[str, ...] = ("email",),
@@ -113,6 +115,88 @@ def test_lists_that_are_none(value, why):
 def test_tags(value, tags):
     assert change({"tags": value}).add_tags == tags
     assert change({"tags": value}, tags="replace").whole_tags == tags
+
+
+@pytest.mark.parametrize(
+    ("value", "tags"),
+    [
+        ("a", {"a": "a"}),
+        (["a", "A", " B "], {"a": "a", "b": "B"}),
+        ('["a", "B"]', {"a": "a", "b": "B"}),
+        ("[a", {"[a": "[a"}),
+        (7, {"7": "7"}),
+    ],
+)
+def test_the_tags_of_a_row_of_contact_tags(value, tags):
+    assert change({"tag": value}, "contact_tags").add_tags == tags
+    assert change({"tag": value}, "contact_tags", Mode.SOFT_DELETE).remove_tags == tags.keys()
+
+
+@pytest.mark.parametrize(
+    ("value", "why"),
+    [
+        (None, "tag_missing"),
+        (" ", "tag_missing"),
+        ([], "tag_missing"),
+        ("[]", "tag_missing"),
+        ([["a"]], "value_invalid"),
+        (["vip", "new"], "unknown_tag"),
+    ],
+)
+def test_a_row_of_contact_tags_without_tags_that_there_may_be(value, why):
+    assert code({"tag": value}, "contact_tags", create_missing=frozenset()) == why
+
+
+@pytest.mark.parametrize(
+    ("row", "why"),
+    [
+        ('{"email": "m\\ud83dller@example.com"}', "email_invalid"),
+        ('{"email": "m\ufffdller@example.com"}', "email_invalid"),
+        ('{"email": "\\ud83d@example.com", "firstName": "\\ud83d"}', "email_invalid"),
+        *(
+            (f'{{"email": "ann@example.com", "plan": "x", "{column}": {value}}}', column)
+            for column, value in [
+                ("firstName", '"\\ud800x"'),
+                ("custom_plan", '"gold \\udfff"'),
+                ("custom_size", '"7\\ud83d"'),
+                ("custom_sports", '["chess", "\\ud83d"]'),
+                ("custom_sports", '"||chess||\\ud83d||"'),
+                ("tags", '["a", "b\\ud800"]'),
+                ("lists", '[{"id": "\\ud800"}]'),
+                ("account", '"\\ud800"'),
+            ]
+        ),
+    ],
+)
+def test_half_a_character_is_not_replaced_by_something_else(row, why):
+    message = messages.read(f'{{"type": "RECORD", "record": {{"stream": "s", "data": {row}}}}}'.encode())
+    assert isinstance(message, messages.Record)
+    options = frozenset({"tags", "options", "accounts"})
+    found = read(message.data, create_missing=options)
+    assert isinstance(found, Rejection), found
+    if why == "email_invalid":
+        assert found.code == why
+    else:
+        sentence = f"The column {why} has half a character in it: a surrogate without the other one of its pair."
+        assert found == Rejection("value_invalid", sentence)
+
+
+@pytest.mark.parametrize("column", ["tags", "lists", "custom_sports"])
+def test_nor_is_it_within_a_list_that_is_json_text(column):
+    row = {"email": "ann@example.com", column: r'["\ud83d", "chess"]'}
+    found = read(row, create_missing=frozenset({"tags", "options"}))
+    assert isinstance(found, Rejection)
+    assert found.code == "value_invalid"
+
+
+def test_half_a_character_in_a_column_that_is_written_nowhere_does_no_harm():
+    message = messages.read(
+        b'{"type":"RECORD","record":{"stream":"s","data":{"email":"ann@example.com","junk":"\\ud800","phone":"\\ufffd"}}}'
+    )
+    assert isinstance(message, messages.Record)
+    found = read(message.data)
+    assert isinstance(found, Meaning)
+    assert found.change.standard == {"phone": "\ufffd"}
 
 
 def test_a_tag_of_a_template_is_no_tag_of_a_contact():
