@@ -101,6 +101,15 @@ def has_half_character(text: str) -> bool:
     return isinstance(text, Mended) or (not text.isascii() and _NO_CHARACTER.search(text) is not None)
 
 
+def is_mended(value: Any) -> bool:
+    """Whether something at any depth of a value was no character.
+
+    >>> is_mended({"tags": [Mended("vip \ufffd")]}), is_mended(["vip"])
+    (True, False)
+    """
+    return "mended" in _kinds_in(value)
+
+
 def oddities(record: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     """The fields of an object that a Digits or Mended is in, as `("digits", field)` and `("mended", field)`.
 

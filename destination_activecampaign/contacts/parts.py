@@ -21,7 +21,8 @@ _STATUSES = {"subscribe": True, "1": True, "true": True, "unsubscribe": False, "
 
 def email_of(value: Any) -> str:
     """An email address, empty where there is none. Raises Rejected for what ActiveCampaign does not take."""
-    email = text_of(value).strip() if value is not None else ""
+    text = value if isinstance(value, str) else "" if value is None else text_of(value)
+    email = text.strip()
     if email and not is_email(email):
         raise Rejected(reasons.EMAIL_INVALID)
     return email

@@ -7,12 +7,13 @@ from urllib.parse import urlsplit
 
 import orjson
 
+from activecampaign_client.exact_json import is_mended
 from destination_activecampaign.calls import Call
 from destination_activecampaign.catalog import Target
-from destination_activecampaign.cells import Rejected, text_of
+from destination_activecampaign.cells import HALF_CHARACTER, Rejected, half_character, text_of
 from destination_activecampaign.columns import Columns
 from destination_activecampaign.contacts.parts import email_of, is_email
-from destination_activecampaign.contacts.reasons import EMAIL_MISSING
+from destination_activecampaign.contacts.reasons import EMAIL_INVALID, EMAIL_MISSING
 from destination_activecampaign.events import reasons
 from destination_activecampaign.events.objects import EVENT_OBJECTS
 from destination_activecampaign.rejections import Rejection
@@ -63,6 +64,8 @@ class EventReader:
     def read(self, row: Mapping[str, Any]) -> Event | Visit | Rejection:
         try:
             if self._columns:
+                if mended := self._columns.mended_in(row):
+                    return EMAIL_INVALID if "email" in mended else half_character(*mended.values())
                 return _event({field.name: value for field, value in self._columns.read(row).items()})
             call = Call(row, self._target.fields)
             return _visit(call) if self._target.object == "page" else self._call(call)
@@ -145,8 +148,10 @@ def _json(value: Any) -> str:
     >>> _json({"price": 3.5, "name": 'a "cube"'})
     '{"price":3.5,"name":"a \\\\"cube\\\\""}'
     """
+    if is_mended(value):
+        raise Rejected(HALF_CHARACTER)
     try:
         return orjson.dumps(value).decode()
     except TypeError:
-        # Half a surrogate pair, or a number of more than 64 bits.
+        # A number of more than 64 bits.
         return json.dumps(value)

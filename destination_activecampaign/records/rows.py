@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from destination_activecampaign.catalog import Mode, Target
-from destination_activecampaign.cells import Rejected, identifier_of
+from destination_activecampaign.cells import Rejected, half_character, identifier_of
 from destination_activecampaign.columns import Field
 from destination_activecampaign.config import Config
 from destination_activecampaign.pyairbyte import Restored
@@ -36,6 +36,8 @@ class RowReader:
 
     def read(self, row: Mapping[str, Any]) -> Change | Rejection:
         """What a row says. Raises ApiError where something that it names cannot be looked up."""
+        if mended := self._columns.mended_in(row):
+            return half_character(*mended.values())
         try:
             return self._change(self._columns.read(self._restored.row(row)))
         except Rejected as rejected:

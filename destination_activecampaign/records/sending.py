@@ -39,7 +39,7 @@ class Requests:
         return answer
 
     def answered(self, method: str, path: str, body: Any = None, *, repeatable: bool = True) -> Answer:
-        """The answer to a write, also where it is refused (400, 404, 409, 422)."""
+        """The answer to a write, also where it is refused (400, 404, 409, 413, 422)."""
         return self.account.send(self._request(path, method, body=body, may_be_refused=True, repeatable=repeatable))
 
     def _request(self, path: str, method: str, **more: Any) -> Request:

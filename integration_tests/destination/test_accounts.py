@@ -91,6 +91,19 @@ def test_given_few_columns_then_only_what_differs_is_sent_and_the_rest_stays(wor
     assert (world.accounts()["Acme"]["Fee"], world.accounts()["Acme"]["Fee currency"]) == (6, "GBP")
 
 
+def test_given_names_that_differ_in_more_than_letter_case_then_they_are_two_accounts(world):
+    add(world, "Gross AG")
+    written = world.write(Stream("accounts", [{"name": "Groß AG", "accountUrl": "x"}, {"name": "GROSS AG"}]))
+    assert written.outcomes == {"created": 1, "unchanged": 1}
+    assert set(world.accounts()) == {"Gross AG", "Groß AG"}
+
+
+def test_given_half_a_character_then_the_row_is_rejected_by_its_column(world):
+    written = world.write(Stream("accounts", [{"name": "Acme", "accountUrl": "x\ud83d"}]))
+    assert (written.codes, written.writes) == (["value_invalid"], [])
+    assert written.rejected[0]["message"].startswith("The column accountUrl has half a character in it")
+
+
 @pytest.mark.parametrize("null_values", ["ignore", "clear"])
 def test_given_nulls_then_they_empty_fields_only_where_that_is_asked_for(world, null_values):
     add(world, "Acme", Region="North", Note="old", Size="3")

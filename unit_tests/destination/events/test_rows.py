@@ -2,10 +2,12 @@
 
 import json
 import logging
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
 
+from destination_activecampaign import messages
 from destination_activecampaign.catalog import Mode, Target
 from destination_activecampaign.events.rows import Event, EventReader, Visit
 from destination_activecampaign.rejections import Rejection
@@ -14,7 +16,7 @@ EMAIL = "ann@example.com"
 CONTEXT = {"context": {"traits": {"email": EMAIL}}}
 
 
-def read(object_: str, row: dict[str, Any], **fields: str) -> Event | Visit | Rejection:
+def read(object_: str, row: Mapping[str, Any], **fields: str) -> Event | Visit | Rejection:
     return EventReader(Target("s", None, object_, Mode.APPEND, (), tuple(row), fields)).read(row)
 
 
@@ -38,6 +40,39 @@ def code(object_: str, row: dict[str, Any]) -> str:
 def test_an_event_has_its_data_as_a_text(data: Any, text: str) -> None:
     row = {"Email": EMAIL, "event": " bought ", "eventdata": data, "event_id": 7}
     assert read("events", row) == Event(EMAIL, "bought", text, "7")
+
+
+@pytest.mark.parametrize(
+    ("object_", "data", "expected"),
+    [
+        ("events", '{"email": "\\ud83d@example.com", "event": "x"}', "email_invalid"),
+        ("events", '{"email": "ann@example.com", "event": "x\\ud83d"}', "The column event has half a character in it"),
+        (
+            "events",
+            '{"email": "ann@example.com", "event": "x", "eventdata": [{"name": "\\ud83d"}]}',
+            "The column eventdata has half a character in it",
+        ),
+        ("track", '{"email": "ann@example.com", "event": "x\\ud83d"}', "A text has half a character in it"),
+        (
+            "track",
+            '{"email": "ann@example.com", "event": "x", "properties": {"name": "\\ud83d"}}',
+            "A text has half a character in it",
+        ),
+        (
+            "track",
+            '{"email": "ann@example.com", "event": "x", "properties": "{\\"name\\": \\"\\\\ud83d\\"}"}',
+            "A text has half a character in it",
+        ),
+        ("track", '{"context": {"traits": {"email": "\\ud83d@example.com"}}, "event": "x"}', "email_invalid"),
+        ("page", '{"email": "ann@example.com", "url": "https://example.com/\\ud83d"}', "A text has half a"),
+    ],
+)
+def test_half_a_character_is_not_replaced_by_something_else(object_: str, data: str, expected: str) -> None:
+    message = messages.read(f'{{"type": "RECORD", "record": {{"stream": "s", "data": {data}}}}}'.encode())
+    assert isinstance(message, messages.Record)
+    found = read(object_, message.data)
+    assert isinstance(found, Rejection), found
+    assert expected in (found.code, found.sentence[: len(expected)])
 
 
 def test_columns_of_events_may_be_named_and_what_matches_nothing_is_said(caplog: pytest.LogCaptureFixture) -> None:
