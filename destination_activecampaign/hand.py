@@ -7,7 +7,7 @@ from typing import Any
 
 # Rows that are decided about, compared and sent together; what is read of an account pays for many of them.
 BLOCK_ROWS = 10_000
-BLOCK_BYTES = 20_000_000
+BLOCK_BYTES = 30_000_000
 
 
 class Hand:
