@@ -509,7 +509,7 @@ def test_a_rejected_row_fails_the_sync_where_it_is_to(case: Case, tmp_path: Path
 
 
 def check_kept(case: Case, done: Run) -> str:
-    """The sentence about a row, which is in the file with all that is known of it, and nothing of which is in the log."""
+    """The sentence about a row. It is in the file with all that is known of it, and nothing of it is in the log."""
     [entry] = [one for one in done.rejected if one["stream"] == case.entry["stream"]]
     message = str(entry.pop("message"))
     assert message.endswith(case.said)
