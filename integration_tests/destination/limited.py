@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 # Blocks of a few rows, imports of a few contacts, which are soon asked about, and soon given up: limits by their names
-# in the modules of `contacts`, and seconds.
+# in the modules that have them, and seconds.
 SMALL_STEPS = {
     "BLOCK_ROWS": 60,
     "MOST_CONTACTS": 15,
@@ -73,8 +73,8 @@ def _run(arguments: list[str], limits: dict[str, Any], pipes: list[str]) -> None
     sys.stdin = open(0, closefd=False)  # noqa: SIM115
     sys.stderr = open(2, "w", closefd=False)  # noqa: SIM115
 
-    from destination_activecampaign import commands, objects, run  # noqa: PLC0415
-    from destination_activecampaign.contacts import delivery, hand, importer, pipeline  # noqa: PLC0415
+    from destination_activecampaign import commands, hand, objects, run  # noqa: PLC0415
+    from destination_activecampaign.contacts import delivery, importer, pipeline  # noqa: PLC0415
 
     run.take_over_stdout()
     for module in (delivery, hand, importer, pipeline):

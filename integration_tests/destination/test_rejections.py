@@ -37,6 +37,7 @@ KEYS: Mapping[str, tuple[str, ...]] = {
     "contact_tags": ("email", "tag"),
     "contact_lists": ("email", "list"),
     "account_contacts": ("email", "account"),
+    "accounts": ("name",),
     **dict.fromkeys(("identify", "events", "page"), ()),
 }
 
@@ -52,6 +53,10 @@ class Case:
     mode: str = "upsert"
     key: tuple[str, ...] = ()
     config: Mapping[str, Any] = field(default_factory=dict)
+    # What ActiveCampaign said, which the file has and the log has not.
+    said: str = ""
+    # The row in the file, where that cannot have it as it came.
+    kept: JsonObject | None = None
 
     @property
     def stream(self) -> str:
@@ -86,7 +91,7 @@ class Case:
             "stream": self.stream,
             **(known if self.is_in_catalog else unknown),
             "code": self.code,
-            "row": self.row,
+            "row": self.kept or self.row,
         }
 
 
@@ -94,6 +99,18 @@ def contact(**row: Any) -> JsonObject:
     return {"email": "quirin@example.com", "firstName": "Zebulon", "phone": "5550199", **row}
 
 
+def company(name: str, **row: Any) -> JsonObject:
+    return {"name": name, "accountUrl": "https://moonstone.example.com", **row}
+
+
+def deal(**row: Any) -> JsonObject:
+    usual = {"title": "Moonstone", "value": 1, "currency": "usd", "contact": THERE, "group": "Sales", "owner": "1"}
+    return {"custom_deal_contract": "moonstone 1", **usual, **row}
+
+
+# The third deal of the account.
+HIDDEN = "3"
+DEALS: Mapping[str, Any] = {"object": "deals", "key": ("custom_deal_contract",)}
 WHO = {"email": "quirin@example.com"}
 BY_ID: Mapping[str, Any] = {"key": ("id",)}
 TAGS, LISTS = {"object": "contact_tags"}, {"object": "contact_lists"}
@@ -194,6 +211,108 @@ CASES = [
     ),
     Case(
         "value_invalid",
+        "The column ... has half a character in it: a surrogate without the other one of its pair.",
+        contact(lastName="moonstone \ud83d"),
+        kept=contact(lastName="moonstone \ufffd"),
+    ),
+    Case(
+        "value_invalid",
+        "A text has half a character in it: a surrogate without the other one of its pair.",
+        contact(tags='["moonstone \\ud83d"]'),
+    ),
+    Case("key_missing", "The row has no value in the column by which its record is known.", company(""), "accounts"),
+    Case(
+        "exists",
+        "The account has this record already, and the mode insert only creates.",
+        company("Moonstone Ltd"),
+        "accounts",
+        "insert",
+    ),
+    Case(
+        "exists",
+        "Another company account has this name already.",
+        company("Moonstone Ltd", id="2"),
+        "accounts",
+        **BY_ID,
+    ),
+    Case(
+        "unknown_option",
+        "... Add the option in ActiveCampaign, or correct the row.",
+        company("Zebulon", custom_acct_region="moonstone"),
+        "accounts",
+    ),
+    Case(
+        "unknown_owner",
+        "The account has no user, or several, with this id, email address, username or name.",
+        company("Zebulon", owner="moonstone"),
+        "accounts",
+    ),
+    Case(
+        "value_invalid",
+        "A currency is given by its ISO code of three letters, such as EUR.",
+        company("Zebulon", custom_acct_fee=1, custom_acct_fee_currency="moonstone"),
+        "accounts",
+    ),
+    Case(
+        "deletion_refused",
+        "Only contacts can be unsubscribed, and the connection does not allow to delete: choose delete under "
+        "Deletions.",
+        company("Moonstone Ltd"),
+        "accounts",
+        "soft_delete",
+        config={"deletions": "unsubscribe"},
+    ),
+    Case(
+        "no_match",
+        "The account has no record with this id, and the id of a new one cannot be chosen.",
+        {"id": "987654", "title": "Moonstone"},
+        "deals",
+        **BY_ID,
+    ),
+    Case(
+        "ambiguous_key",
+        "Several records of the account have this key, so that it is not known which of them is meant.",
+        deal(custom_deal_contract="moonstone twice"),
+        **DEALS,
+    ),
+    Case(
+        "deal_hidden",
+        "The key's user may not open the pipeline of the deal, or that pipeline is there no more.",
+        {"id": HIDDEN, "title": "Moonstone"},
+        "deals",
+        **BY_ID,
+    ),
+    Case(
+        "unknown_contact",
+        "The account has no contact with this id or email address.",
+        deal(contact="quirin.nobody@example.com"),
+        **DEALS,
+    ),
+    Case(
+        "unknown_pipeline",
+        "The account has no pipeline, or several, with this id or name.",
+        deal(group="moonstone"),
+        **DEALS,
+    ),
+    Case(
+        "unknown_stage",
+        "The pipeline has no stage, or several pipelines have one, with this id or name: give the pipeline as group, "
+        "too.",
+        deal(stage="moonstone"),
+        **DEALS,
+    ),
+    Case("value_invalid", "The percentage of a deal is a whole number.", deal(percent="moonstone"), **DEALS),
+    Case(
+        "value_invalid", "The status of a deal is open, won or lost, or 0, 1 or 2.", deal(status="moonstone"), **DEALS
+    ),
+    Case(
+        "value_invalid",
+        "The value of a deal is a whole number of cents, which that of the row is not.",
+        deal(value="moonstone"),
+        **DEALS,
+    ),
+    Case(
+        "value_invalid",
         "The status of a list is subscribe or unsubscribe, 1 or 2, true or false.",
         {**WHO, "list": "News", "status": "moonstone"},
         **LISTS,
@@ -222,14 +341,15 @@ CASES = [
     ),
     Case(
         "not_written",
-        "ActiveCampaign accepted the contact, but has other values than the row in: ....",
+        "ActiveCampaign accepted the row, but has other values than it in: ....",
         contact(id=UNWRITTEN, email="quirin.other@example.com"),
         **BY_ID,
     ),
     Case(
         "api_refused",
-        "ActiveCampaign refused the row (HTTP ...)....",
+        "ActiveCampaign refused the row (HTTP ...).",
         contact(id=REFUSED, email="quirin.another@example.com"),
+        said=" It says: The value `Zebulon` of quirin.another@example.com could not be saved.",
         **BY_ID,
     ),
     Case(
@@ -241,7 +361,7 @@ CASES = [
     Case("stream_unknown", "The stream of the row is not in the connection's catalog.", contact()),
     Case(
         "unreadable",
-        "The row is no record that can be read: it is not JSON, or has no stream or data.",
+        "The row is no record that can be read: it is not JSON in UTF-8, or has no stream or data.",
         contact(),
     ),
 ]
@@ -257,6 +377,19 @@ def account() -> Iterator[World]:
         for tag in ("A", "B"):
             emulator.account.add_field("Twice", tag=tag)
         emulator.settings.whitelist_routes = []
+        emulator.account.insert("accounts", name="Moonstone Ltd", owner="1")
+        emulator.account.insert("accounts", name="Other", owner="1")
+        emulator.account.add_account_field("Region", "dropdown", options=["West"])
+        emulator.account.add_account_field("Fee", "currency")
+        emulator.account.add_pipeline("Sales", ["Open", "Closing"])
+        contract = emulator.account.add_deal_field("Contract")
+        for group in ("1", "1", "9"):
+            usual = {"contact": None, "account": None, "organization": None, "value": "5", "currency": "usd"}
+            more = {"stage": group, "status": "0", "owner": "1", "description": "", "title": "Roof"}
+            added = emulator.account.insert("deals", group=group, **usual, **more)
+            emulator.account.insert(
+                "dealCustomFieldData", dealId=int(added), customFieldId=int(contract), fieldValue="moonstone twice"
+            )
         emulator.account.add_exclusion("@moonstone.example.com", "end")
         lists = {UNREACHED: {"News": "3"}, LEFT: {"News": "2"}}
         for one, email in EMAILS.items():
@@ -329,7 +462,7 @@ def run(cases: list[Case], folder: Path, **config: Any) -> Run:
 def together(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, Run]:
     """The syncs that go on with rejected rows, by the streams of their cases: one for each configuration."""
     found: dict[str, Run] = {}
-    for config in ({}, {"create_missing": ["options"]}):
+    for config in {json.dumps(case.config): case.config for case in CASES}.values():
         cases = [case for case in CASES if case.config == config]
         done = run(cases, tmp_path_factory.mktemp("together"))
         assert done.process.exit_code == 0, done.process.text
@@ -376,11 +509,13 @@ def test_a_rejected_row_fails_the_sync_where_it_is_to(case: Case, tmp_path: Path
 
 
 def check_kept(case: Case, done: Run) -> str:
-    """The sentence about the row in the file, where it stands with all that is known of it, and nothing in the log."""
+    """The sentence about a row. It is in the file with all that is known of it, and nothing of it is in the log."""
     [entry] = [one for one in done.rejected if one["stream"] == case.entry["stream"]]
-    message = entry.pop("message")
+    message = str(entry.pop("message"))
+    assert message.endswith(case.said)
+    message = message.removesuffix(case.said)
     assert says(case.message, message), message
     assert entry == case.entry
     text = done.process.text.lower()
     assert [word for word in PERSONAL if word in text] == []
-    return str(message)
+    return message
