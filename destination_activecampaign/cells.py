@@ -76,8 +76,10 @@ def object_of(value: Any) -> Mapping[str, Any]:
 
 def _parsed(value: Any) -> Any:
     if isinstance(value, str) and value.strip()[:1] in ("[", "{"):
+        # What is in a text that was mended is mended anew, so that it is known to be.
+        text = value.replace("\ufffd", "\ud800") if isinstance(value, exact_json.Mended) else value
         try:
-            return exact_json.loads(value.encode("utf-8", "surrogatepass"))
+            return exact_json.loads(text.encode("utf-8", "surrogatepass"))
         except ValueError:
             return value
     return value

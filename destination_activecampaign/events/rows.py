@@ -7,9 +7,10 @@ from urllib.parse import urlsplit
 
 import orjson
 
+from activecampaign_client.exact_json import has_half_character
 from destination_activecampaign.calls import Call
 from destination_activecampaign.catalog import Target
-from destination_activecampaign.cells import Rejected, text_of
+from destination_activecampaign.cells import HALF_CHARACTER, Rejected, text_of
 from destination_activecampaign.columns import Columns
 from destination_activecampaign.contacts.parts import email_of, is_email
 from destination_activecampaign.contacts.reasons import EMAIL_MISSING
@@ -145,8 +146,27 @@ def _json(value: Any) -> str:
     >>> _json({"price": 3.5, "name": 'a "cube"'})
     '{"price":3.5,"name":"a \\\\"cube\\\\""}'
     """
+    if _has_half_character(value):
+        raise Rejected(HALF_CHARACTER)
     try:
         return orjson.dumps(value).decode()
     except TypeError:
-        # Half a surrogate pair, or a number of more than 64 bits.
+        # Nested deeper than orjson writes.
         return json.dumps(value)
+
+
+def _has_half_character(value: Any) -> bool:
+    """Whether a text of a JSON value, at any depth, has half a character in it, or had before it was mended."""
+    left = [value]
+    while left:
+        one = left.pop()
+        if isinstance(one, Mapping):
+            # A name that was mended does not tell.
+            if any("\ufffd" in name or has_half_character(name) for name in one):
+                return True
+            left += one.values()
+        elif isinstance(one, list):
+            left += one
+        elif isinstance(one, str) and has_half_character(one):
+            return True
+    return False

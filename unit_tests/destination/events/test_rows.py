@@ -2,11 +2,14 @@
 
 import json
 import logging
+import re
 from typing import Any
 
 import pytest
 
+from activecampaign_client import exact_json
 from destination_activecampaign.catalog import Mode, Target
+from destination_activecampaign.cells import HALF_CHARACTER
 from destination_activecampaign.events.rows import Event, EventReader, Visit
 from destination_activecampaign.rejections import Rejection
 
@@ -116,6 +119,47 @@ def test_the_contact_of_a_call_stands_in_many_places(object_: str, row: dict[str
 )
 def test_what_is_no_event_is_rejected(object_: str, row: dict[str, Any], reason: str) -> None:
     assert code(object_, row) == reason
+
+
+@pytest.mark.parametrize(
+    ("object_", "half"),
+    [
+        ("events", r'"eventdata": {"pages": [{"title": "\ud800"}]}'),
+        ("events", r'"eventdata": ["\udc00"]'),
+        ("events", r'"eventdata": {"\ud800": 1}'),
+        ("events", r'"eventdata": "\ud800"'),
+        ("track", r'"properties": {"title": "\ud800"}'),
+        ("track", r'"properties": "{\"title\": \"\\ud800\"}"'),
+        ("track", r'"properties": "{\"title\": \"\ud800\"}"'),
+        ("track", r'"properties_title": "\ud800"'),
+        ("screen", r'"title": "\ud800"'),
+    ],
+)
+def test_given_half_a_character_in_the_data_then_the_row_is_rejected_instead_of_sent_as_another(
+    object_: str, half: str
+) -> None:
+    def row(text: str) -> dict[str, Any]:
+        found: dict[str, Any] = exact_json.loads(f'{{"email": "{EMAIL}", "event": "e", {text}}}'.encode())
+        return found
+
+    assert read(object_, row(half)) == HALF_CHARACTER
+    assert isinstance(read(object_, row(re.sub(r"\\+ud[8c]00", "é", half))), Event)
+
+
+def test_given_half_a_character_in_what_is_not_sent_then_the_row_is_sent() -> None:
+    row = exact_json.loads(
+        rf'{{"email": "{EMAIL}", "event": "e", "properties": {{"a": "\ufffd"}}, "x": "\ud800"}}'.encode()
+    )
+    assert read("track", row) == Event(EMAIL, "e", '{"a":"\ufffd"}', "")
+
+
+def test_data_that_is_nested_deeply_is_sent_whole() -> None:
+    data: Any = "in"
+    for _ in range(500):
+        data = [data]
+    found = read("events", {"email": EMAIL, "event": "e", "eventdata": data})
+    assert isinstance(found, Event)
+    assert json.loads(found.data) == data
 
 
 def test_a_user_id_that_is_no_address_is_none() -> None:
