@@ -20,7 +20,7 @@ activate: install .venv-sync/.done ## write the rows of QUERY as OBJECT (secrets
 	@.venv-sync/bin/python scripts/activate.py
 
 test: lint .venv-sync/.postgres ## run every test; those of the image where a container engine answers
-	.venv/bin/python -m pytest --numprocesses 2 --dist loadfile $(ARGS)
+	.venv/bin/python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 lint: install ## check style and types
 	.venv/bin/ruff check .

@@ -89,6 +89,10 @@ class ObjectTypes(Protocol):
     def usual(self) -> Sequence[ObjectType]:
         """Those that every account has, and every user may see."""
 
+    @property
+    def names(self) -> Sequence[str]:
+        """What they are called, as far as that is known without asking."""
+
     def named(self, name: str) -> ObjectType | None:
         """The object of this name, without regard to case and to how PyAirbyte rewrites names.
 
@@ -102,7 +106,7 @@ def is_no_object(stream: str, name: str, objects: ObjectTypes) -> str:
     """The sentence for a stream that is to be written to what is no object."""
     return (
         f"The stream {stream} is to be written to {name}, which is no object of ActiveCampaign's. Name one for it "
-        f"under Streams in the configuration: {', '.join(one.name for one in objects)}."
+        f"under Streams in the configuration: {', '.join(objects.names)}."
     )
 
 

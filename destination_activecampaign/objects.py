@@ -50,10 +50,15 @@ class Objects:
 
     def __init__(self, directory: Directory | None = None) -> None:
         self._directory = directory
+        self._names = [*(one.name for one in OBJECTS), f"{PREFIX}..."]
 
     @property
     def usual(self) -> Sequence[ObjectType]:
         return [one for one in OBJECTS if not one.is_optional]
+
+    @property
+    def names(self) -> Sequence[str]:
+        return self._names
 
     def named(self, name: str) -> ObjectType | None:
         objects = self._custom() if _is_of_custom_object(form(name)) else OBJECTS
@@ -69,7 +74,9 @@ class Objects:
             LOGGER.info("There are no custom objects: %s", error)
 
     def _custom(self) -> Sequence[ObjectType]:
-        return types_of(self._directory.schemas) if self._directory else ()
+        found = types_of(self._directory.schemas) if self._directory else ()
+        self._names = [one.name for one in (*OBJECTS, *found)]
+        return found
 
 
 def writer_of(

@@ -5,7 +5,7 @@ import json
 import re
 import subprocess
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
 from urllib.parse import urlsplit
@@ -20,10 +20,14 @@ DEMO_REQUESTS_PER_SECOND = 50
 
 @dataclass(frozen=True)
 class Account:
-    """An account: the connector's configuration, and a name for whose data it is."""
+    """An account: the connector's configuration, and a name for whose data it is.
+
+    `tracking` is what the destination's configuration has besides, where it is known apart: the keys of events.
+    """
 
     config: Mapping[str, Any]
     owner: str
+    tracking: Mapping[str, Any] = field(default_factory=dict)
 
 
 @contextlib.contextmanager
@@ -59,7 +63,8 @@ def account_of_demo(emulator: subprocess.Popen[str]) -> Account:
     try:
         ready = json.loads(line)
         config = {"api_url": ready["url"], "api_key": ready["api_key"]}
-        return Account({**config, "requests_per_second": DEMO_REQUESTS_PER_SECOND}, DEMO)
+        tracking = {"tracking": ready["tracking"], "tracking_url": ready["url"]}
+        return Account({**config, "requests_per_second": DEMO_REQUESTS_PER_SECOND}, DEMO, tracking)
     except (ValueError, KeyError):
         raise Problem("The emulator with the demo account did not start.") from None
 

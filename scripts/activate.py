@@ -32,6 +32,8 @@ EXAMPLES = {
     "string_split(interests, ';') AS interests) FROM 'examples/contacts.csv'",
     "contact_tags": "FROM 'examples/contact_tags.csv'",
     "contact_lists": "FROM 'examples/contact_lists.csv'",
+    "accounts": "SELECT * REPLACE (string_split(modules, ';') AS modules) FROM 'examples/accounts.csv'",
+    "events": "FROM 'examples/events.csv'",
 }
 
 
@@ -134,7 +136,7 @@ def run(screen: WritingScreen, stack: contextlib.ExitStack, places: Places) -> i
         screen.say(f"(at {DEMO_REQUESTS_PER_SECOND} requests per second; ActiveCampaign allows 5)")
         with screen.phase("Starting the emulator"):
             account = account_of_demo(stack.enter_context(demo_emulator(places.log)))
-        config = {**account.config, "compare": "always"}
+        config = {**account.config, **account.tracking, "compare": "always"}
     else:
         account = account_of_file(config_file)
         screen.say(f"Writing into {account.owner}")

@@ -204,9 +204,11 @@ def test_warnings_are_shown_and_errors_are_kept() -> None:
     assert activation.errors == ["It failed."]
 
 
-def activation_of(exit_status: int = 0, codes: dict[str, int] | None = None, **outcomes: int) -> Activation:
-    one = Activation("contacts", sum(outcomes.values()), exit_status=exit_status)
-    stream = {"stream": "contacts", "object": "contacts", "rows": one.rows, "outcomes": outcomes, "codes": codes or {}}
+def activation_of(
+    exit_status: int = 0, codes: dict[str, int] | None = None, kind: str = "contacts", **outcomes: int
+) -> Activation:
+    one = Activation(kind, sum(outcomes.values()), exit_status=exit_status)
+    stream = {"stream": kind, "object": kind, "rows": one.rows, "outcomes": outcomes, "codes": codes or {}}
     summary = {"streams": [stream], "requests": 1200, "seconds": 3.25, "rejected_records": "kept/rejected.jsonl"}
     one.observe(analytics(destination.SUMMARY, summary))
     return one
@@ -242,6 +244,19 @@ def test_the_table_has_seldom_outcomes_where_there_are_some() -> None:
 )
 def test_that_nothing_changed_is_said_only_where_it_is_so(activations: list[Activation], is_said: bool) -> None:
     assert ("Nothing changed: the account had all of it already." in reported(*activations)) is is_said
+
+
+def test_events_are_appended_and_it_is_said_that_nothing_else_changed() -> None:
+    heads, contacts, events, *said = reported(activation_of(unchanged=2), activation_of(kind="events", created=7))
+    assert heads.split()[2:5] == ["created", "updated", "appended"]
+    assert contacts.split()[:6] == ["contacts", "2", "0", "0", "0", "2"]
+    assert events.split()[:6] == ["events", "7", "0", "0", "7", "0"]
+    assert " ".join(said) == (
+        "Nothing changed but for 7 events: an event is appended each time it is sent, as ActiveCampaign does not know "
+        "one again. The account had all of the rest already."
+    )
+    changed = reported(activation_of(updated=1, unchanged=1), activation_of(kind="events", created=7))
+    assert len(changed) == 3, "nothing is said but the table"
 
 
 def test_rejected_rows_are_counted_by_reason_the_most_frequent_first() -> None:

@@ -148,7 +148,7 @@ def test_a_file_is_written_and_the_second_call_changes_nothing(project: Project)
     assert list((project.folder / "cache" / "activate").iterdir()) == [], "nothing is left of what went well"
 
 
-def test_the_examples_are_written_and_the_same_again_changes_nothing(project: Project) -> None:
+def test_the_examples_are_written_and_the_same_again_changes_nothing_but_appends_events(project: Project) -> None:
     if (ROOT / "secrets" / "destination.json").exists():
         pytest.skip("there is a real account in secrets/destination.json")
     without = {"CONFIG", "QUERY", "OBJECT", "MODE"}
@@ -158,12 +158,15 @@ def test_the_examples_are_written_and_the_same_again_changes_nothing(project: Pr
     )
     printed = done.stdout + done.stderr
     assert done.returncode == 0, printed
-    first, again = figures(printed)[:3], figures(printed)[3:]
-    assert [(one["object"], one["unchanged"], one["rejected"]) for one in first] == [
-        *(("contacts", "0", "0"), ("contact_tags", "0", "0"), ("contact_lists", "0", "0"))
-    ]
-    assert [(one["object"], one["unchanged"]) for one in again] == [(one["object"], one["rows"]) for one in first]
-    assert printed.count("Nothing changed: the account had all of it already.") == 1
+    first, again = figures(printed)[:5], figures(printed)[5:]
+    objects = ["contacts", "contact_tags", "contact_lists", "accounts", "events"]
+    assert [(one["object"], one["unchanged"], one["rejected"]) for one in first] == [(one, "0", "0") for one in objects]
+    assert [one["object"] for one in again] == objects
+    assert [one["unchanged"] for one in again[:-1]] == [one["rows"] for one in first[:-1]]
+    assert {(one["rows"], one["created"], one["appended"]) for one in (first[-1], again[-1])} == {("15", "0", "15")}
+    assert printed.count("Nothing changed but for 15 events: an event is appended each time it is sent,") == 1
+    assert "Nothing changed: " not in printed
+    assert "columns that are left out" not in printed
 
     command = re.search(r"^make activate OBJECT=contact_tags QUERY=\"(.+)\"$", printed, re.MULTILINE)
     assert command, printed

@@ -14,11 +14,14 @@ OUTCOMES = {
     "created": "created",
     "updated": "updated",
     "written": "created or updated",
+    "appended": "appended",
     "unchanged": "unchanged",
     "skipped": "skipped",
     "rejected": "rejected",
 }
-SELDOM = {"written", "skipped"}
+SELDOM = {"written", "appended", "skipped"}
+# Of these no row is known again: what is sent is one more each time.
+APPENDED = {"events", "track", "screen", "page"}
 CHANGES = ("created", "updated", "written")
 Say = Callable[[str], None]
 
@@ -31,7 +34,11 @@ def report(activations: Sequence[Activation], say: Say) -> None:
     counts = [outcomes_of(one) for one in activations if one.is_complete]
     changed = sum(one.get(name, 0) for one in counts for name in CHANGES)
     if len(counts) == len(activations) and not changed and any(one.get("unchanged") for one in counts):
-        say("Nothing changed: the account had all of it already.")
+        if appended := sum(one.get("appended", 0) for one in counts):
+            say(f"Nothing changed but for {counted(appended, 'event')}: an event is appended each time it is sent,")
+            say("as ActiveCampaign does not know one again. The account had all of the rest already.")
+        else:
+            say("Nothing changed: the account had all of it already.")
 
 
 def print_table(activations: Sequence[Activation], say: Say) -> None:
@@ -75,9 +82,10 @@ def print_rejected(activation: Activation, say: Say) -> None:
 
 
 def outcomes_of(activation: Activation) -> Mapping[str, int]:
-    """How many rows had which outcome, as far as the destination has said."""
+    """How many rows had which outcome, as far as the destination has said; created events are `appended`."""
     found: dict[str, Any] = {}
     for stream in (activation.summary or {}).get("streams", ()):
-        for name, count in stream["outcomes"].items():
+        for outcome, count in stream["outcomes"].items():
+            name = "appended" if outcome == "created" and stream["object"] in APPENDED else outcome
             found[name] = found.get(name, 0) + count
     return found
