@@ -10,13 +10,14 @@ from activecampaign_client.errors import ApiError
 from destination_activecampaign.catalog import ObjectType, ObjectTypes, is_no_object
 from destination_activecampaign.config import Config
 from destination_activecampaign.events.required import required_tracking
+from destination_activecampaign.places import place_of
 
 
 def check(config: Config, account: Account, objects: ObjectTypes) -> None:
     """Ask who the key belongs to, and whether it may see what the configured objects need.
 
-    Whether it may write shows only when something is written. Raises ApiError with the sentence for the user, within
-    half a minute.
+    Whether it may write shows only when something is written. Rejected rows have to have their place, too. Raises
+    ApiError with the sentence for the user, within half a minute, and another one where that place does not answer.
     """
     began = time.monotonic()
 
@@ -30,6 +31,8 @@ def check(config: Config, account: Account, objects: ObjectTypes) -> None:
     named = [objects.named(settings.object or settings.stream) for settings in config.streams]
     if tracked := {one.name for one in named if one and one.is_tracked}:
         required_tracking(config, account, tracked, _what_is_left(began))
+    if place := place_of(config.rejected_records):
+        place.prove()
 
 
 def _what_is_left(began: float) -> Limits:

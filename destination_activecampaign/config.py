@@ -93,7 +93,7 @@ def config_of(given: Mapping[str, Any]) -> Config:
                 choice("Create What Is Missing", ("tags", "options", "accounts"), one)
                 for one in _texts("Create What Is Missing", given.get("create_missing"), ["tags"])
             ),
-            "rejected_records": _folder(found["rejected_records"]),
+            "rejected_records": _place(found["rejected_records"]),
             "tracking": _tracking(given.get("tracking")),
             "tracking_url": _tracking_url(found["tracking_url"]),
         }
@@ -175,14 +175,25 @@ def _quoted(names: set[str]) -> str:
     return ", ".join(f'"{name}"' for name in sorted(map(str, names)))
 
 
-def _folder(given: Any) -> str | None:
+def _place(given: Any) -> str | None:
     if given is None:
         return None
     if not isinstance(given, str):
-        raise ValueError(f"The Rejected Records setting has to be the path of a folder{instead_of(given)}.")
-    if "://" in given:
-        raise ValueError("The Rejected Records setting has to be the path of a folder: a URL cannot be written to.")
-    return given
+        raise ValueError(
+            "The Rejected Records setting has to be the path of a folder, or a URL such as "
+            f"s3://bucket/folder{instead_of(given)}."
+        )
+    if "://" not in given:
+        return given
+    scheme, _, rest = given.partition("://")
+    bucket, _, folder = rest.partition("/")
+    # https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucketnamingrules.html
+    if scheme.lower() != "s3" or not re.fullmatch("[A-Za-z0-9][A-Za-z0-9._-]{1,253}[A-Za-z0-9]", bucket):
+        raise ValueError(
+            "The URL of the Rejected Records setting has to be one such as s3://bucket/folder, and no other can be "
+            "written to. Credentials have no place in it: the AWS settings of the environment hold."
+        )
+    return "/".join(filter(None, (f"s3://{bucket}", folder.strip("/"))))
 
 
 def _tracking(given: Any) -> Tracking | None:

@@ -53,6 +53,18 @@ class Counts:
             for entry in self.as_json()
         ]
 
+    def reasons(self) -> str:
+        """How many rows of all streams were rejected for which reason, the most frequent first; empty where none was.
+
+        >>> counts = Counts([])
+        >>> for code in ("exists", "no_match", "exists"):
+        ...     _ = counts.add(("people", None), Rejection(code, "..."))
+        >>> counts.reasons()
+        '2 exists, 1 no_match'
+        """
+        with self._lock:
+            return _listed(dict(sum(self._codes.values(), Counter[str]()).most_common()))
+
     def as_json(self) -> list[dict[str, Any]]:
         """The figures as JSON objects, one for each stream; zeros are left out of `outcomes` and `codes`."""
         with self._lock:

@@ -1,19 +1,14 @@
-"""Rows that cannot be written: why, and where they are kept."""
+"""Rows that cannot be written: why, and the lines about them."""
 
 import json
-import os
-import tempfile
 import threading
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import orjson
 
-from activecampaign_client.errors import ApiError
 from activecampaign_client.secrets import Mask
-
-FILE_NAME = "rejected.jsonl"
+from destination_activecampaign.places import Place
 
 
 class Rejection(NamedTuple):
@@ -37,32 +32,26 @@ class Rejection(NamedTuple):
 
 
 class RejectedRecords:
-    """The file `rejected.jsonl` in a folder, which gets a JSON object a line for each rejected row; safe to share.
+    """A JSON object a line for each rejected row, in `place`; without one nothing is kept. Safe to share.
 
-    `folder` is made where it is not there; without one nothing is kept. `mask` takes secrets out of what is written.
-    Every method raises ApiError of the kind "config", with a sentence, where the file cannot be written.
+    `mask` takes secrets out of what is written. Every method raises ApiError of the kind "config", with a sentence,
+    where `place` cannot be written to.
     """
 
-    def __init__(self, folder: str | None, mask: Mask) -> None:
-        self._folder = Path(folder).expanduser() if folder else None
+    def __init__(self, place: Place | None, mask: Mask) -> None:
+        self._place = place
         self._mask = mask
         self._lock = threading.Lock()
-        self._fd: int | None = None
-        self._is_dirty = False
 
     @property
-    def path(self) -> Path | None:
-        return self._folder / FILE_NAME if self._folder else None
+    def where(self) -> str | None:
+        """The path of the file, or the URL of the folder in S3."""
+        return self._place.where if self._place else None
 
     def prove(self) -> None:
-        """Make the folder, and write something into it that is gone at once."""
-        if self._folder:
-            try:
-                self._folder.mkdir(parents=True, exist_ok=True)
-                with tempfile.TemporaryFile(dir=self._folder) as file:
-                    file.write(b"{}\n")
-            except OSError as error:
-                raise self._failure(error) from None
+        """Make sure that lines can be kept; nothing is there afterwards that was not before, but the folder."""
+        if self._place:
+            self._place.prove()
 
     def add(
         self,
@@ -72,49 +61,22 @@ class RejectedRecords:
         rejection: Rejection,
         row: Mapping[str, Any] | str,
     ) -> None:
-        """Write a row with the reason; it is safe from a crash of the machine after `keep` only.
+        """Take a row with the reason; it is safe from a crash after `keep` only.
 
         `row` is its text where it is none that can be read.
         """
-        if not self._folder:
+        if not self._place:
             return
         entry = {"stream": stream, "object": kind, "key": key, "code": rejection.code, "message": rejection.message}
         line = self._mask(_json({**entry, "row": row})).encode("utf-8", "backslashreplace") + b"\n"
         with self._lock:
-            try:
-                if self._fd is None:
-                    self._fd = self._open()
-                while line:
-                    line = line[os.write(self._fd, line) :]
-            except OSError as error:
-                raise self._failure(error) from None
-            self._is_dirty = True
+            self._place.add(line)
 
     def keep(self) -> None:
-        """Return when the disk has everything that was added."""
-        with self._lock:
-            if self._is_dirty and self._fd is not None:
-                try:
-                    os.fsync(self._fd)
-                except OSError as error:
-                    raise self._failure(error) from None
-                self._is_dirty = False
-
-    def _open(self) -> int:
-        assert self.path is not None  # noqa: S101
-        fd = os.open(self.path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o666)
-        size = os.fstat(fd).st_size
-        # What was cut off when the disk was full, or the machine went down.
-        if size and os.pread(fd, 1, size - 1) != b"\n":
-            os.write(fd, b"\n")
-        return fd
-
-    def _failure(self, error: OSError) -> ApiError:
-        return ApiError(
-            f"The rejected records cannot be written to {self.path}: {error.strerror}. Make room there, or choose "
-            "another folder under Rejected Records in the configuration. Nothing that is not kept is acknowledged.",
-            kind="config",
-        )
+        """Return when everything that was added is safe."""
+        if self._place:
+            with self._lock:
+                self._place.keep()
 
 
 def _json(entry: Mapping[str, Any]) -> str:

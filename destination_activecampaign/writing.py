@@ -18,6 +18,7 @@ from destination_activecampaign.counts import Counts
 from destination_activecampaign.input import Lines
 from destination_activecampaign.ledger import Ledger
 from destination_activecampaign.messages import Record, State, StreamName, Unreadable
+from destination_activecampaign.places import place_of
 from destination_activecampaign.rejections import RejectedRecords, Rejection
 from destination_activecampaign.writer import Outcome, Row, Settle, Writer
 
@@ -68,7 +69,7 @@ class Sync:
             one.stream: (one.stream, one.namespace) for one in targets if by_name[one.stream] == 1
         }
         self._config, self._account, self._emit, self._clock = config, account, emit, clock
-        self._rejected = RejectedRecords(config.rejected_records, _mask_of(config))
+        self._rejected = RejectedRecords(place_of(config.rejected_records), _mask_of(config))
         self._ledger = Ledger(
             emit,
             self._targets,
@@ -79,6 +80,7 @@ class Sync:
         self._counts = Counts(targets)
         self._ignored: Counter[str] = Counter()
         self._failure: Exception | None = None
+        self._are_kept = True
         self._lines = 0
         self._began = self._last_row = self._next_look = self._pushed = clock()
         self._rejected.prove()
@@ -103,8 +105,9 @@ class Sync:
         try:
             with every(SECONDS_BETWEEN_LINES, self._progress()):
                 yield
-        except BaseException:
+        except BaseException as error:
             self.abandon()
+            self._keep_what_is_left(error)
             raise
         finally:
             self._summarize()
@@ -149,6 +152,8 @@ class Sync:
                 "connector.",
                 kind="system",
             )
+        # Those that no state came for.
+        self._rejected.keep()
 
     def abandon(self) -> None:
         """Acknowledge nothing any more, and wait for nothing."""
@@ -244,9 +249,11 @@ class Sync:
         if unreadable := self._ignored["unreadable"]:
             LOGGER.warning("%s lines of the input were no messages of the protocol.", f"{unreadable:,}")
         LOGGER.info("In all: %s requests, %.1f s.", f"{requests:,}", seconds)
-        path = self._rejected.path if self._counts.rejected() else None
-        if path:
-            LOGGER.info("The rejected rows are in %s.", path)
+        where = self._rejected.where if self._counts.rejected() else None
+        if reasons := self._counts.reasons():
+            LOGGER.info("Rejected in all streams: %s.", reasons)
+        if where and self._are_kept:
+            LOGGER.info("The rejected rows are in %s.", where)
         self._emit(
             messages.analytics(
                 SUMMARY,
@@ -254,15 +261,24 @@ class Sync:
                     "streams": self._counts.as_json(),
                     "requests": requests,
                     "seconds": round(seconds, 1),
-                    "rejected_records": str(path) if path else None,
+                    "rejected_records": where,
                 },
             )
         )
 
+    def _keep_what_is_left(self, after: BaseException) -> None:
+        """Keep rejected rows after an error, which is the one that ends the sync, whatever becomes of them."""
+        try:
+            self._rejected.keep()
+        except ApiError as error:
+            self._are_kept = False
+            if str(error) != str(after):
+                LOGGER.warning("%s", error)
+
     def _judge_rejected(self) -> None:
         rejected = self._counts.rejected()
         if rejected and self._config.on_rejected == "fail":
-            where = self._rejected.path or "the log, by stream and number"
+            where = self._rejected.where or "the log, by stream and number"
             raise ApiError(
                 f"{rejected:,} of {self._counts.rows():,} rows could not be written; they stand in {where}. All other "
                 "rows are written. Correct those rows, or choose continue under On Rejected Rows.",

@@ -270,6 +270,13 @@ def test_rejected_rows_are_counted_by_reason_the_most_frequent_first() -> None:
     assert reasons[-1] == "  3 for other reasons"
 
 
+def test_rejected_rows_in_s3_are_found_by_their_url() -> None:
+    one = activation_of(rejected=1, codes={"exists": 1})
+    assert one.summary
+    one.summary["rejected_records"] = "s3://kept/rejected"
+    assert "1 row of contacts rejected, which are with their reasons in s3://kept/rejected:" in reported(one)
+
+
 def test_what_did_not_finish_is_marked() -> None:
     [_, line] = reported(activation_of(exit_status=1, created=1))
     assert line.endswith("  did not finish")

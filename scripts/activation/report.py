@@ -71,9 +71,10 @@ def print_rejected(activation: Activation, say: Say) -> None:
             codes[code] = codes.get(code, 0) + count
     if not codes:
         return
-    path = Path((activation.summary or {})["rejected_records"])
+    place = (activation.summary or {})["rejected_records"]
+    where = place if "://" in place else shown(Path(place))
     rows = counted(sum(codes.values()), "row")
-    say(f"{rows} of {activation.object} rejected, which are with their reasons in {shown(path)}:")
+    say(f"{rows} of {activation.object} rejected, which are with their reasons in {where}:")
     frequent = sorted(codes.items(), key=lambda one: -one[1])
     for code, count in frequent[:MOST_REASONS]:
         say(f"  {count:,} {': '.join(filter(None, (code, activation.reasons.get(code))))}")

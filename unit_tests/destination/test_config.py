@@ -119,10 +119,19 @@ def test_a_whole_configuration() -> None:
             "The column a stands twice under the Columns of p.",
         ),
         (
-            {"rejected_records": "s3://bucket/folder"},
-            "The Rejected Records setting has to be the path of a folder: a URL cannot be written to.",
+            {"rejected_records": "https://bucket.example.com/folder"},
+            "The URL of the Rejected Records setting has to be one such as s3://bucket/folder, and no other",
         ),
-        ({"rejected_records": 7}, "The Rejected Records setting has to be the path of a folder, not 7."),
+        ({"rejected_records": "s3:///folder"}, "The URL of the Rejected Records setting has to be one such as"),
+        (
+            {"rejected_records": "s3://AKIA:secret@bucket/folder"},
+            "The URL of the Rejected Records setting has to be one such as s3://bucket/folder, and no other can be "
+            "written to. Credentials have no place in it: the AWS settings of the environment hold.",
+        ),
+        (
+            {"rejected_records": 7},
+            "The Rejected Records setting has to be the path of a folder, or a URL such as s3://bucket/folder, not 7.",
+        ),
         ({"tracking": "key"}, 'The Event Tracking setting has to be an object with actid and event_key, not "key".'),
         (
             {"tracking": {"actid": "acme", "event_key": "0123abcd"}},
@@ -149,6 +158,11 @@ def test_what_is_wrong_is_said_in_one_sentence(given: dict[str, Any], sentence: 
         configured(**given)
     assert str(refused.value).startswith(sentence)
     assert KEY not in str(refused.value)
+
+
+def test_a_place_in_s3_has_one_form() -> None:
+    assert configured(rejected_records=" S3://Kept//people/rejected/ ").rejected_records == "s3://Kept/people/rejected"
+    assert configured(rejected_records="s3://kept/").rejected_records == "s3://kept"
 
 
 def test_neither_key_is_in_the_text_of_a_configuration() -> None:

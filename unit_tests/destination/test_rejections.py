@@ -11,6 +11,7 @@ import pytest
 from activecampaign_client.errors import ApiError
 from activecampaign_client.exact_json import loads
 from activecampaign_client.secrets import masking
+from destination_activecampaign.places import place_of
 from destination_activecampaign.rejections import RejectedRecords, Rejection
 
 KEY = "k3y-0f-acme-1234567890abcdef"
@@ -22,7 +23,7 @@ def lines(folder: Path) -> list[Any]:
 
 
 def rejected(folder: Path) -> RejectedRecords:
-    return RejectedRecords(str(folder), masking(KEY))
+    return RejectedRecords(place_of(str(folder)), masking(KEY))
 
 
 def add(records: RejectedRecords, **row: Any) -> None:
@@ -71,7 +72,7 @@ def test_without_a_folder_nothing_is_kept() -> None:
     records.prove()
     add(records, email="ann")
     records.keep()
-    assert records.path is None
+    assert records.where is None
 
 
 def test_the_disk_has_the_rows_once_they_are_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -168,13 +168,25 @@ def test_rejected_rows_are_kept_counted_and_said_without_data(tmp_path: Path, lo
     ]
     assert kept[0]["row"] == {"email": "ann", "do": "reject"}
     assert running.said.stats == [(3.0, 2.0)]
-    said = [record.message for record in log.records if "rejected" in record.message]
+    said = [record.message for record in log.records if "rejected" in record.message.lower()]
     assert said == [
         "Stream people: row 1 is rejected (email_invalid). The email address is not valid.",
         "Stream people to contacts: 3 rows: 2 rejected, 1 updated (2 email_invalid)",
+        "Rejected in all streams: 2 email_invalid.",
         f"The rejected rows are in {tmp_path}/rejected.jsonl.",
     ]
     assert "ann" not in "".join(said)
+
+
+def test_the_reasons_of_all_streams_are_counted_together(log: pytest.LogCaptureFixture) -> None:
+    running = Running(PEOPLE, GONE)
+    running.row("orders")
+    running.row("gone")
+    for _ in range(2):
+        running.row(do="reject")
+        running.row("visits")
+    running.end()
+    assert "Rejected in all streams: 3 stream_unknown, 2 email_invalid, 1 deletion_refused." in log.messages
 
 
 def test_without_a_place_for_them_each_rejected_row_is_said(log: pytest.LogCaptureFixture) -> None:
