@@ -1,4 +1,5 @@
-"""Contacts of one account are read and written into another through PyAirbyte, both ways that it has."""
+"""What is in one account is read and written into another through PyAirbyte: contacts both ways that it has, and with
+them company accounts and records of a custom object."""
 
 import json
 import subprocess
@@ -11,6 +12,7 @@ from typing import Any
 import pytest
 
 from emulator import Account, Emulator
+from integration_tests.destination import records
 from integration_tests.destination.connector import ROOT
 from integration_tests.destination.contacts import QUICK, Has, World
 from integration_tests.make import environment
@@ -173,3 +175,129 @@ def test_contacts_with_tags_and_lists_go_from_one_account_into_another_through_a
     assert sync.run("cache") == CONTACTS + 1, "everything that is in the cache"
     assert contacts(sync.target) == contacts(sync.source)
     assert sync.imported == {"added@example.com", "person7@example.com", "person0@example.com"}
+
+
+COMPANIES = 12
+VISITS = 30
+
+
+def define(account: Account, *, reverse: bool) -> None:
+    """Fields of company accounts and a custom object; ids of what is defined in reverse are others."""
+    fields: list[tuple[str, str, tuple[str, ...]]] = [
+        ("Note", "text", ()),
+        ("Seats", "number", ()),
+        ("Since", "date", ()),
+        ("Region", "dropdown", ("North", "South")),
+        ("Modules", "multiselect", ("Base", "Mobile")),
+        ("Fee", "currency", ()),
+    ]
+    for label, kind, options in reversed(fields) if reverse else fields:
+        account.add_account_field(label, kind, options=options)
+    visit = {"title": "text", "visits": "number", "cost": "currency", "kind": ["Standard", "Express"], "due": "date"}
+    account.add_schema("visit", visit, {"guests": "contacts"})
+
+
+def fill_companies(account: Account) -> None:
+    """Company accounts of all kinds, contacts who belong to some of them, and visits of some."""
+    users, people = ([row["id"] for row in account.rows(name)] for name in ("users", "contacts"))
+    fields = {row["fieldLabel"]: int(row["id"]) for row in account.rows("accountCustomFieldMeta")}
+    for number in range(COMPANIES):
+        company = account.insert(
+            "accounts",
+            name=["Acme", "Zoë & Söhne", 'The "Best"', "李氏"][number % 4] + f" {number}",
+            accountUrl=f"https://www{number}.example.com" if number % 3 else "",
+            owner=users[number % len(users)],
+        )
+        every: dict[str, Any] = {
+            "Note": PLANS[number % len(PLANS)],
+            "Seats": SIZES[number % len(SIZES)],
+            "Since": f"2020-02-{number + 1:02}",
+            "Region": ["North", "South"][number % 2],
+            "Modules": [["Base"], ["Base", "Mobile"]][number % 2],
+            "Fee": number * 1250,
+        }
+        for label, value in list(every.items())[number % 3 :: 1 + number % 2]:
+            more = {"fieldCurrency": ["EUR", "USD", "JPY"][number % 3]} if label == "Fee" else {}
+            account.insert(
+                "accountCustomFieldData",
+                accountId=int(company),
+                customFieldId=fields[label],
+                fieldValue=value,
+                **more,
+            )
+        account.insert(
+            "accountContacts",
+            account=company,
+            contact=people[number],
+            jobTitle=["", "CEO", "Chef de cuisine"][number % 3],
+        )
+    [schema] = account.ids("customObjectSchemas")
+    for number in range(VISITS):
+        every = {
+            "title": NAMES[number % len(NAMES)][1] or "none",
+            "visits": number,
+            "cost": number + 0.25,
+            "kind": ["Standard", "Express"][number % 2],
+            "due": f"2026-01-{number % 28 + 1:02}",
+        }
+        values = [{"id": name, "value": value} for name, value in list(every.items())[: 1 + number % len(every)]]
+        related = {"guests": people[number : number + 1]} if number % 3 else {}
+        account.insert(
+            "customObjectRecords",
+            schemaId=schema,
+            externalId=f"V-{number}",
+            fields=values,
+            relationships=related,
+        )
+
+
+def everything(world: World, folder: Path) -> dict[str, Any]:
+    """All that an account has and the API lets one write, by names instead of the ids, which every account has its own.
+
+    The times at which contacts may have been seen are instants.
+    """
+    account, others = world.account, records.World(world.emulator, folder)
+    emails = {row["id"]: row["email"] for row in account.rows("contacts")}
+    users = {row["id"]: row["email"] for row in account.rows("users")}
+    names = {row["id"]: row["name"] for row in account.rows("accounts")}
+    return {
+        "contacts": contacts(world),
+        "accounts": {name: {**row, "owner": users[row["owner"]]} for name, row in others.accounts().items()},
+        "account_contacts": {
+            emails[str(row["contact"])]: (names[str(row["account"])], row["jobTitle"] or "")
+            for row in account.rows("accountContacts")
+        },
+        "visits": {
+            key: {**row, "guests": [emails[str(one)] for one in row.get("guests", ())]}
+            for key, row in others.records().items()
+        },
+    }
+
+
+def test_company_accounts_custom_objects_and_contacts_go_from_one_account_into_another(sync: Sync) -> None:
+    source, target = sync.source.account, sync.target.account
+    for mine, others in zip(source.rows("users"), reversed(target.rows("users")), strict=True):
+        target.update("users", others["id"], email=mine["email"])
+    # So that contacts and company accounts have other ids in the one account than in the other.
+    for contact in source.rows("contacts")[:3]:
+        source.delete("contacts", contact["id"])
+    source.delete("accounts", source.insert("accounts", name="gone"))
+    define(source, reverse=False)
+    define(target, reverse=True)
+    fill_companies(source)
+    had = everything(sync.source, sync.folder)
+    assert [len(had[name]) for name in had] == [CONTACTS - 3, COMPANIES, COMPANIES, VISITS]
+
+    sync.run("account")
+    assert not (sync.folder / "rejected").exists() or not list((sync.folder / "rejected").iterdir())
+    has = everything(sync.target, sync.folder)
+    for name, rows in had.items():
+        assert has[name] == rows
+    assert {"Fee", "Fee currency"} <= has["accounts"]["Acme 0"].keys()
+    for name, column in {"contacts": "email", "accounts": "name", "users": "email"}.items():
+        ids = [{row[column]: row["id"] for row in account.rows(name)} for account in (source, target)]
+        assert not set(ids[0].items()) & set(ids[1].items()), "an id that stands for something else there"
+
+    sync.run("account")
+    assert sync.writes == []
+    assert everything(sync.target, sync.folder) == has
