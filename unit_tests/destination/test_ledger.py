@@ -247,7 +247,8 @@ def test_of_many_rows_before_one_state_only_those_in_hand_take_memory(echoed: Ec
         _, most = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
-    assert most < 1_000_000
+    # All of them would take 14 MB; other threads of the process may have taken some, too.
+    assert most < 5_000_000
     ledger.hold(stream_state("people"))
     assert echoed == []
     while in_hand:

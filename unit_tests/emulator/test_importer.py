@@ -500,4 +500,5 @@ def test_given_many_contacts_when_imported_then_requests_are_answered_meanwhile(
     until(ended, 20)
     assert len(blank.all("contacts")) == 1000
     assert len(ids(blank.all("fieldValues"))) == 10_000
-    assert max(waits) < 1
+    # No question took a large part of the time in which the contacts were imported.
+    assert max(waits) < sum(waits) / 3
