@@ -6,15 +6,15 @@ ARG BASE_IMAGE=docker.io/airbyte/python-connector-base:4.0.2
 FROM ${BASE_IMAGE} AS builder
 USER root
 WORKDIR /build
-# The connectors' environment has no pip: the one beside it fills it.
+# The connectors' environment has no pip: the one beside it fills it. It has the extra s3 as well, for rejected rows of the
+# destination: a file system of its own lasts no longer than the container.
 RUN python -m venv /opt/build && python -m venv --without-pip /opt/connector
 COPY requirements/ requirements/
 # Wheels in requirements/wheelhouse make the build independent of the network. The hashes are checked either way.
 RUN if [ -d requirements/wheelhouse ]; then export PIP_NO_INDEX=1 PIP_FIND_LINKS=/build/requirements/wheelhouse; fi \
  && export PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_REQUIRE_HASHES=1 \
  && /opt/build/bin/pip install --quiet -r requirements/build.txt \
- && /opt/build/bin/pip --python /opt/connector/bin/python install --quiet --only-binary :all: -r requirements/runtime.txt \
- && /opt/build/bin/pip --python /opt/connector/bin/python install --quiet --only-binary :all: --prefix /opt/s3 -r requirements/s3.txt \
+ && /opt/build/bin/pip --python /opt/connector/bin/python install --quiet --only-binary :all: -r requirements/runtime.txt -r requirements/s3.txt \
  && find /opt/connector/lib/*/site-packages/numpy /opt/connector/lib/*/site-packages/pandas -type d -name tests -prune -exec rm -rf {} +
 COPY pyproject.toml README.md LICENSE manifest.yaml ./
 COPY schemas/ schemas/
@@ -33,8 +33,6 @@ WORKDIR /airbyte/integration_code
 USER airbyte
 
 FROM runtime AS destination
-# What the extra s3 adds, for rejected rows: a file system of its own lasts no longer than the container.
-COPY --from=builder /opt/s3 /opt/connector
 LABEL io.airbyte.name="airbyte/destination-activecampaign" \
       io.airbyte.version="1.0.0"
 # Airbyte starts it from a directory of its own, hence no relative path.
