@@ -5,9 +5,16 @@ import threading
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from destination_activecampaign.catalog import Target
+from destination_activecampaign.writer import Row
+
 # Rows that are decided about, compared and sent together; what is read of an account pays for many of them.
 BLOCK_ROWS = 10_000
 BLOCK_BYTES = 30_000_000
+
+
+class Closed(Exception):
+    """The sync has ended, and nothing is waited for any more."""
 
 
 class Hand:
@@ -76,6 +83,37 @@ class Hand:
         with self._changed:
             self._changed.wait_for(lambda: self._error is not None or condition())
         self.check()
+
+
+class Taken:
+    """The rows of a hand that nobody has looked at yet: those of the next block."""
+
+    def __init__(self, hand: Hand) -> None:
+        self._hand = hand
+        self._rows: list[tuple[Target, Row]] = []
+        self._bytes = 0
+
+    def __bool__(self) -> bool:
+        return bool(self._rows)
+
+    def add(self, target: Target, row: Row) -> bool:
+        """Take a row into the hand; whether the block is full then."""
+        self._hand.check()
+        size = size_of(row.data)
+        self._hand.take(size)
+        self._rows.append((target, row))
+        self._bytes += size
+        return len(self._rows) >= BLOCK_ROWS or self._bytes >= BLOCK_BYTES
+
+    def wait_for_room(self, held: Iterable[Row]) -> None:
+        """Return when little is in hand beside the block and the rows that wait for others."""
+        sizes = [size_of(row.data) for row in held]
+        self._hand.wait_for_room(len(self._rows) + len(sizes), self._bytes + sum(sizes))
+
+    def all(self) -> list[tuple[Target, Row]]:
+        """The rows of the block; the next one begins."""
+        rows, self._rows, self._bytes = self._rows, [], 0
+        return rows
 
 
 def size_of(data: Mapping[str, Any]) -> int:

@@ -26,7 +26,7 @@ from destination_activecampaign.contacts.rows import Meaning, RowReader
 from destination_activecampaign.contacts.singly import SingleWriter
 from destination_activecampaign.decision import Load, Way, way_of
 from destination_activecampaign.directory import Directory
-from destination_activecampaign.hand import BLOCK_BYTES, BLOCK_ROWS, Hand, size_of
+from destination_activecampaign.hand import Closed, Hand, Taken
 from destination_activecampaign.reasons import OPTION_NOT_CREATED
 from destination_activecampaign.rejections import Rejection
 from destination_activecampaign.turns import ready
@@ -36,10 +36,6 @@ from destination_activecampaign.writer import Row, Settle
 BATCHES, SINGLES = 24, 8
 # Requests that an import takes: itself, and the questions whether it has ended.
 REQUESTS_PER_IMPORT = 3
-
-
-class Closed(Exception):
-    """The sync has ended, and nothing is waited for any more."""
 
 
 class ContactsWriter:
@@ -94,22 +90,17 @@ class ContactsWriter:
         self._backlog = Backlog(account, longest=longest_batch, wait=self._wait)
         self._waits_for_backlog = True
         # What was taken and not looked at, and what has to wait for what is being written about the same contact.
-        self._taken: list[tuple[Target, Row]] = []
-        self._taken_bytes = self._seen = 0
+        self._taken = Taken(self._hand)
+        self._seen = 0
         self._held: list[Pending] = []
 
     # ---- the interface
 
     def take(self, target: Target, row: Row) -> None:
-        self._hand.check()
-        size = size_of(row.data)
-        self._hand.take(size)
-        self._taken.append((target, row))
-        self._taken_bytes += size
+        is_full = self._taken.add(target, row)
         self._seen += 1
-        if len(self._taken) >= BLOCK_ROWS or self._taken_bytes >= BLOCK_BYTES:
-            held = [size_of(said.row.data) for one in self._held for said in one.rows]
-            self._hand.wait_for_room(len(self._taken) + len(held), self._taken_bytes + sum(held))
+        if is_full:
+            self._taken.wait_for_room(said.row for one in self._held for said in one.rows)
             self._write_block(is_last=False)
 
     def push(self) -> None:
@@ -142,7 +133,7 @@ class ContactsWriter:
         `is_last`: nothing more is expected soon, so that what has to wait for others is waited for.
         """
         self._write_earlier()
-        taken, self._taken, self._taken_bytes = self._taken, [], 0
+        taken = self._taken.all()
         said = self._read(taken)
         changes = [one.change for one in said] + [one.change for one in self._held]
         if changes and self._waits_for_backlog:

@@ -21,16 +21,12 @@ from destination_activecampaign.directory import Directory
 from destination_activecampaign.events.required import required_tracking
 from destination_activecampaign.events.rows import Event, EventReader, Visit
 from destination_activecampaign.events.sites import Sites
-from destination_activecampaign.hand import Hand, size_of
+from destination_activecampaign.hand import Closed, Hand, size_of
 from destination_activecampaign.rejections import Rejection
 from destination_activecampaign.writer import Outcome, Row, Settle
 
 # Rows that are looked at together: before that, whatever was taken for contacts is written.
 BLOCK = 1000
-
-
-class Closed(Exception):
-    """The sync has ended, and nothing is waited for any more."""
 
 
 @dataclass(frozen=True)

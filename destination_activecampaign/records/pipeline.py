@@ -14,7 +14,7 @@ from destination_activecampaign.cells import Rejected
 from destination_activecampaign.config import Config
 from destination_activecampaign.decision import Load, Way, way_of
 from destination_activecampaign.directory import Directory
-from destination_activecampaign.hand import BLOCK_BYTES, BLOCK_ROWS, Hand, size_of
+from destination_activecampaign.hand import Closed, Hand, Taken, size_of
 from destination_activecampaign.records import reasons
 from destination_activecampaign.records.book import Book
 from destination_activecampaign.records.change import Change, merge
@@ -31,10 +31,6 @@ from destination_activecampaign.writer import Outcome, Row, Settle
 AT_ONCE = 8
 
 Result = Outcome | Rejection
-
-
-class Closed(Exception):
-    """The sync has ended, and nothing is waited for any more."""
 
 
 class RecordsWriter:
@@ -63,23 +59,17 @@ class RecordsWriter:
         self._readers = {target: RowReader(target, config, self._kinds[target.object]) for target in targets}
         self._directory = directory
         # What was taken and not looked at, and what has to wait for what is being written to the same record.
-        self._taken: list[tuple[Target, Row]] = []
-        self._taken_bytes = 0
+        self._taken = Taken(self._hand)
         self._seen = dict.fromkeys(self._kinds, 0)
         self._held: list[Pending] = []
 
     # ---- the interface
 
     def take(self, target: Target, row: Row) -> None:
-        self._hand.check()
-        size = size_of(row.data)
-        self._hand.take(size)
-        self._taken.append((target, row))
-        self._taken_bytes += size
+        is_full = self._taken.add(target, row)
         self._seen[target.object] += 1
-        if len(self._taken) >= BLOCK_ROWS or self._taken_bytes >= BLOCK_BYTES:
-            held = [size_of(said.row.data) for one in self._held for said in one.rows]
-            self._hand.wait_for_room(len(self._taken) + len(held), self._taken_bytes + sum(held))
+        if is_full:
+            self._taken.wait_for_room(said.row for one in self._held for said in one.rows)
             self._write_block(is_last=False)
 
     def push(self) -> None:
@@ -103,7 +93,7 @@ class RecordsWriter:
         `is_last`: nothing more is expected soon, so that what has to wait for others is waited for.
         """
         self._write_earlier()
-        taken, self._taken, self._taken_bytes = self._taken, [], 0
+        taken = self._taken.all()
         new = self._read(taken)
         ways = {
             book: self._way(book, [one.change for one in (*self._held, *new) if one.book is book], is_last=is_last)

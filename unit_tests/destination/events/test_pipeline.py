@@ -12,6 +12,7 @@ from destination_activecampaign.config import Config, Tracking
 from destination_activecampaign.directory import Directory
 from destination_activecampaign.events import pipeline
 from destination_activecampaign.events.pipeline import EventsWriter
+from destination_activecampaign.hand import Closed
 from destination_activecampaign.writer import Outcome, Row
 from unit_tests.client.test_tracking import SPAWNED, Script
 from unit_tests.servers import answering, server
@@ -95,6 +96,6 @@ def test_whoever_ends_the_sync_waits_for_nothing(written: Written) -> None:
     written.take(0)
     written.writer.push()
     written.writer.close()
-    with pytest.raises(pipeline.Closed):
+    with pytest.raises(Closed):
         written.writer.flush()
     assert written.settled == {}
